@@ -1,0 +1,80 @@
+package tenbit
+
+// Ask is what the edge sends up: the question and what it already knows.
+type Ask struct {
+	ID      string   // made by the edge, unique per edge, 32 hex digits; never taken from a client
+	Tenant  TenantID // subdivides the edge's egress cap at the origin
+	Request Request
+	Limit   Bits    // the reply costs at most this, mode symbol and end mark included
+	Modes   ModeSet // what the edge accepts
+
+	// Draft is the edge's answer, the sample of the leading candidate where
+	// there are candidates. Nil when the local model is down.
+	Draft *Message
+	// Candidates are the distinct final answers of a closed question, most
+	// votes first, first seen on ties. Empty for open questions.
+	Candidates []Candidate
+
+	// Sink receives a full reply while it is decoded, nil when the client did
+	// not ask for a stream. It never travels.
+	Sink Sink
+}
+
+// Candidate is one distinct final answer with the number of samples that gave it.
+type Candidate struct {
+	Answer string
+	Votes  int
+}
+
+// Sink receives text as it becomes final, cut only between characters where
+// the text is UTF-8. An error ends the escalation.
+type Sink func(text string) error
+
+// Reply is what the far side added, decoded and checked.
+type Reply struct {
+	Mode    Mode
+	Index   int     // ModeSelect: which candidate
+	Answer  string  // ModeAnswer: the final answer
+	Message Message // ModeFull, ModePlain: the whole message
+	Finish  Finish  // ModeFull, ModePlain
+	Cut     bool    // the limit was reached: Message is a prefix, Finish is "length"
+	Usage   Usage   // of the large model
+	Cost    Cost
+}
+
+// Cost is what one request took from the far side: two meters, never one.
+type Cost struct {
+	Bits     Bits  // information down
+	WireUp   int64 // bytes on the connection, framing included
+	WireDown int64
+}
+
+// Add sums costs.
+func (c Cost) Add(d Cost) Cost {
+	return Cost{c.Bits + d.Bits, c.WireUp + d.WireUp, c.WireDown + d.WireDown}
+}
+
+// Route says where an answer came from: a cache, the local model, or the mode
+// of the reply that was bought.
+type Route string
+
+// Routes that are not a mode's name.
+const (
+	RouteCache Route = "cache"
+	RouteLocal Route = "local"
+)
+
+// Answer is what a client gets.
+type Answer struct {
+	Message  Message
+	Finish   Finish
+	Usage    Usage // of the answer as the client sees it
+	Route    Route
+	Cost     Cost
+	Degraded string // why the answer is worse than configured, "" when it is not
+}
+
+// Complete reports whether the answer may be cached: whole and undegraded.
+func (a Answer) Complete() bool {
+	return a.Degraded == "" && (a.Finish == FinishStop || a.Finish == FinishToolCalls)
+}

@@ -1,0 +1,172 @@
+package tenbit
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Request is one chat completion request in canonical form. Both ends of the
+// link parse the same bytes, so both see the same prompt.
+type Request struct {
+	// Body is the canonical JSON: keys sorted, no insignificant space, without
+	// the fields that say how to deliver the answer rather than what to answer
+	// (stream, stream_options, tenbit, user, metadata, store, ...). Unknown
+	// fields stay, so that they reach the models.
+	Body []byte
+
+	// The views below are read from Body.
+	Model     string
+	Messages  []RequestMessage
+	N         int  // completions asked for, at least 1
+	MaxTokens int  // 0: no limit
+	Tools     bool // tools or functions are offered
+	JSON      bool // response_format asks for JSON
+	Stop      bool // stop strings are given
+}
+
+// RequestMessage is one turn.
+type RequestMessage struct {
+	Role string
+	Text string // text parts joined by newlines; "" when there are none
+}
+
+// RequestError says what is wrong with a request, in OpenAI's terms.
+type RequestError struct {
+	Param string // the offending field, "" for the whole body
+	Code  string // OpenAI's error code, "" for none
+	Msg   string // for the client: no prompt text in it
+}
+
+func (e *RequestError) Error() string {
+	if e.Param == "" {
+		return e.Msg
+	}
+	return e.Param + ": " + e.Msg
+}
+
+// delivery are the fields that do not change the answer.
+var delivery = []string{
+	"stream", "stream_options", "tenbit", "user", "metadata", "store", "service_tier",
+	"safety_identifier", "prompt_cache_key", "prompt_cache_retention",
+}
+
+// maxDepth bounds the nesting of a body; OpenAI's deepest schema stays under 40.
+const maxDepth = 128
+
+// ParseRequest checks and canonicalises a JSON body. Errors are [*RequestError].
+// The caller bounds the body's size.
+func ParseRequest(body []byte) (Request, error) {
+	if depth(body) > maxDepth {
+		return Request{}, &RequestError{Msg: fmt.Sprintf("The body is nested more than %d levels deep.", maxDepth)}
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(body, &fields); err != nil || fields == nil {
+		return Request{}, &RequestError{Msg: "We could not parse the JSON body of your request: it must be one JSON object."}
+	}
+	var r Request
+	if err := r.parse(fields); err != nil {
+		return Request{}, err
+	}
+	for _, k := range delivery {
+		delete(fields, k)
+	}
+	canonical, err := canonicalJSON(fields)
+	if err != nil {
+		return Request{}, &RequestError{Msg: "We could not parse the JSON body of your request."}
+	}
+	r.Body = canonical
+	return r, nil
+}
+
+// WithModel returns the request for another model's name, and with other
+// top-level fields set; a nil value removes the field.
+func (r Request) WithModel(model string, set map[string]any) (Request, error) {
+	var fields map[string]any
+	dec := json.NewDecoder(bytes.NewReader(r.Body))
+	dec.UseNumber()
+	if err := dec.Decode(&fields); err != nil {
+		return Request{}, fmt.Errorf("read a canonical request: %w", err)
+	}
+	if model != "" {
+		fields["model"] = model
+	}
+	for k, v := range set {
+		if v == nil {
+			delete(fields, k)
+			continue
+		}
+		fields[k] = v
+	}
+	body, err := json.Marshal(fields)
+	if err != nil {
+		return Request{}, fmt.Errorf("write a request: %w", err)
+	}
+	return ParseRequest(body)
+}
+
+// Prompt is the text that both ends prime their codec with: roles and texts in
+// order, one per line.
+func (r Request) Prompt() string {
+	var b strings.Builder
+	for _, m := range r.Messages {
+		b.WriteString(m.Role)
+		b.WriteString(": ")
+		b.WriteString(m.Text)
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+// Question is the text of the last user turn.
+func (r Request) Question() string {
+	for _, m := range slices.Backward(r.Messages) {
+		if m.Role == "user" {
+			return m.Text
+		}
+	}
+	return ""
+}
+
+// depth is the deepest nesting of a JSON text, counted without parsing it.
+func depth(body []byte) int {
+	deepest, now, quoted := 0, 0, false
+	for i := 0; i < len(body); i++ {
+		switch c := body[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			now++
+			deepest = max(deepest, now)
+		case c == '}' || c == ']':
+			now--
+		}
+	}
+	return deepest
+}
+
+// canonicalJSON sorts keys at every level and keeps numbers as they are written.
+func canonicalJSON(fields map[string]json.RawMessage) ([]byte, error) {
+	raw, err := json.Marshal(fields)
+	if err != nil {
+		return nil, err
+	}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	var v any
+	if err := dec.Decode(&v); err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
+}
