@@ -1,0 +1,48 @@
+package policy
+
+import (
+	"regexp"
+	"strings"
+
+	"tenbit"
+)
+
+// opens are requests for a text of which no short answer is the whole point.
+var opens = regexp.MustCompile(`(?i)^\W*(?:please |can you |could you )*(?:write|compose|draft|rewrite|explain|describe|summari[sz]e|translate|list|discuss|tell me (?:about|a)|create|generate|brainstorm|proofread|paraphrase|implement|outline)\b`)
+
+// wants are phrases that ask for one final answer all the same.
+var wants = regexp.MustCompile(`(?i)\banswer\b|how (?:many|much)|\\boxed|\bassert\b|which of the following`)
+
+// Closed decides from the prompt and the first draft whether a question has a
+// short final answer on which samples can vote: the draft states one, and the
+// request asks for one plain text. Requests with tools, JSON output, stop
+// strings or several completions are open: their form is part of the answer.
+func Closed(req tenbit.Request, draft tenbit.Message) bool {
+	if req.Tools || req.JSON || req.Stop || req.N > 1 || len(draft.ToolCalls) > 0 || draft.Refusal != "" {
+		return false
+	}
+	q := req.Question()
+	if opens.MatchString(q) && !wants.MatchString(q) {
+		return false
+	}
+	_, _, ok := Extract(q, draft.Content)
+	return ok
+}
+
+// offered are the choice letters that a prompt lists, one bit each: "(A) ..",
+// "B) ..", "C. ..", "D: .." at the start of a line or in brackets.
+func offered(prompt string) (letters uint32) {
+	for _, m := range choices.FindAllStringSubmatch(prompt, -1) {
+		letters |= 1 << ((m[1] + m[2])[0] - 'A')
+	}
+	if letters&3 != 3 { // no list of choices starts without A and B
+		return 0
+	}
+	return letters
+}
+
+var choices = regexp.MustCompile(`\(([A-Z])\)|(?m:^[ \t*\-]*([A-Z])[).:][ \t*])`)
+
+func offers(question string, letter byte) bool {
+	return offered(strings.ToUpper(question))&(1<<(letter-'A')) != 0
+}

@@ -1,0 +1,2 @@
+package policy
+const maxDigits = 40

@@ -1,0 +1,222 @@
+package policy
+
+import (
+	"math/big"
+	"regexp"
+	"strings"
+)
+
+var (
+	choice = regexp.MustCompile(`^(?:(?i:option|choice) )?(?:\(([A-Za-z])\)|([A-Z])(?:[).:]|$))[*_]*(?:[ \t:.].*)?$`)
+	number = regexp.MustCompile(`^([-+−]?)(?:US|USD|EUR|A)?[ ]?[$€£¥]?[ ]?([-−]?)([0-9][0-9,]*(?:\.[0-9]+)?|\.[0-9]+)[ ]?(%|\\%|°)?(?: ([A-Za-z][A-Za-z/²³. -]{1,31}))?$`)
+	comma  = regexp.MustCompile(`^[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?$`)
+	ratio  = regexp.MustCompile(`^(-?)([0-9]{1,30})/([0-9]{1,30})$`)
+	named  = regexp.MustCompile(`^[A-Za-z](?:\([A-Za-z]\))? ?= ?(.+)$`)
+	frac   = regexp.MustCompile(`\\[dt]?frac\{([^{}]*)\}\{([^{}]*)\}`)
+	root   = regexp.MustCompile(`\\sqrt\{([^{}]*)\}`)
+	said   = regexp.MustCompile(`\\(?:text|mathrm|textbf|mathbf)\{([^{}]*)\}`)
+	atom   = regexp.MustCompile(`^(?:-?[0-9]+|[A-Za-z])$`)
+	words  = regexp.MustCompile(`[A-Za-z]{4,}`)
+)
+
+// notUnits are words after a number that change what it says.
+var notUnits = map[string]bool{
+	"am": true, "pm": true, "a.m.": true, "p.m.": true, "a.m": true, "p.m": true, "and": true, "or": true, "to": true,
+	"hundred": true, "thousand": true, "million": true, "billion": true, "trillion": true, "dozen": true,
+	"pi": true, "sqrt": true, "mod": true, "times": true, "plus": true, "minus": true, "bc": true, "ad": true,
+}
+
+// normal brings a stated answer into its normal form and says what it is.
+// normal(normal(s)) is normal(s). "" when nothing is left of it.
+func normal(question, s string) (string, Kind) {
+	s = strip(s)
+	if isLiteral(s) {
+		return normalLiteral(s), KindText
+	}
+	if m := choice.FindStringSubmatch(s); m != nil {
+		l := strings.ToUpper(m[1] + m[2])
+		if len(s) <= len("option (A)") || m[1] != "" || s[1] == ')' || offers(question, l[0]) {
+			return l, KindLetter
+		}
+	}
+	if m := named.FindStringSubmatch(s); m != nil {
+		s = strip(m[1])
+	}
+	if n, ok := normalNumber(s); ok {
+		return n, KindNumber
+	}
+	s = normalText(s)
+	if n, ok := normalNumber(s); ok { // \frac{6}{3} is 2
+		return n, KindNumber
+	}
+	if len(s) == 1 && s[0] >= 'A' && s[0] <= 'Z' {
+		return s, KindLetter
+	}
+	return s, KindText
+}
+
+// strip takes off what surrounds an answer: space, emphasis, math delimiters, a full stop.
+func strip(s string) string {
+	for {
+		t := strings.TrimSpace(s)
+		if m := said.FindStringSubmatch(t); m != nil && m[0] == t {
+			t = m[1]
+		}
+		for _, p := range [][2]string{{"**", "**"}, {"__", "__"}, {"*", "*"}, {"`", "`"}, {"$$", "$$"}, {"$", "$"}, {`\(`, `\)`}, {`\[`, `\]`}} {
+			if len(t) > len(p[0])+len(p[1]) && strings.HasPrefix(t, p[0]) && strings.HasSuffix(t, p[1]) {
+				t = t[len(p[0]) : len(t)-len(p[1])]
+			}
+		}
+		t = strings.TrimSuffix(strings.TrimSuffix(t, "**"), ".")
+		if t = strings.TrimPrefix(t, `\$`); t == s {
+			return s
+		}
+		s = t
+	}
+}
+
+// normalNumber drops currency, group commas, units, leading and trailing zeros.
+func normalNumber(s string) (string, bool) {
+	m := number.FindStringSubmatch(s)
+	if m == nil || m[1] != "" && m[2] != "" {
+		return "", false
+	}
+	for _, w := range strings.Fields(strings.ToLower(m[5])) {
+		if notUnits[w] {
+			return "", false
+		}
+	}
+	if len(strings.Fields(m[5])) > 3 || strings.Contains(m[3], ",") && !comma.MatchString(m[3]) {
+		return "", false
+	}
+	whole, part, dot := strings.Cut(strings.ReplaceAll(m[3], ",", ""), ".")
+	whole = strings.TrimLeft(whole, "0")
+	if whole == "" {
+		whole = "0"
+	}
+	if part = strings.TrimRight(part, "0"); dot && part != "" {
+		whole += "." + part
+	}
+	if len(whole) > maxDigits {
+		return "", false
+	}
+	if sign := m[1] + m[2]; sign != "" && sign != "+" && whole != "0" {
+		whole = "-" + whole
+	}
+	return whole, true
+}
+
+// normalText writes formulas without LaTeX and spaces, and words with single spaces.
+func normalText(s string) string {
+	for _, w := range []string{"Yes", "No", "True", "False", "None"} {
+		if strings.EqualFold(s, w) {
+			return w
+		}
+	}
+	if isFormula(s) {
+		s = normalFormula(s)
+	}
+	return strings.Join(strings.Fields(s), " ")
+}
+
+func normalFormula(s string) string {
+	s = strings.NewReplacer(`\left`, "", `\right`, "", `\,`, "", `\!`, "", `\;`, "", `\ `, "", "−", "-", `\cdot`, "*", `\times`, "*",
+		`\pi`, "pi", `\infty`, "infinity", `\$`, "", `\%`, "", "°", "", `^\circ`, "", `^{\circ}`, "", "$", "", "**", "^").Replace(s)
+	s = said.ReplaceAllString(s, "$1")
+	for range 4 { // nested fractions, innermost first
+		s = frac.ReplaceAllStringFunc(s, func(f string) string {
+			m := frac.FindStringSubmatch(f)
+			return group(m[1]) + "/" + group(m[2])
+		})
+		s = root.ReplaceAllString(s, "sqrt($1)")
+	}
+	s = strings.ReplaceAll(strings.Join(strings.Fields(s), ""), `\`, "")
+	if m := ratio.FindStringSubmatch(s); m != nil {
+		a, _ := new(big.Int).SetString(m[2], 10)
+		b, _ := new(big.Int).SetString(m[3], 10)
+		if b.Sign() != 0 {
+			r := new(big.Rat).SetFrac(a, b)
+			if r.Sign() == 0 {
+				return "0"
+			}
+			return m[1] + strings.TrimSuffix(r.String(), "/1")
+		}
+	}
+	return s
+}
+
+// group puts a fraction's part in parentheses unless it is one number or name.
+func group(s string) string {
+	if s = strings.TrimSpace(s); atom.MatchString(s) {
+		return s
+	}
+	return "(" + s + ")"
+}
+
+// isFormula reports an expression: signs, and no words but names of functions.
+func isFormula(s string) bool {
+	if !strings.ContainsAny(s, `\^+*/=(),-0123456789`) {
+		return false
+	}
+	for _, w := range words.FindAllString(s, -1) {
+		switch strings.ToLower(w) {
+		case "frac", "dfrac", "tfrac", "sqrt", "text", "left", "right", "cdot", "infty", "times", "circ", "infinity", "mathrm", "textbf", "mathbf":
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// isLiteral reports a quoted or bracketed literal, as code prints it.
+func isLiteral(s string) bool {
+	if len(s) < 2 {
+		return false
+	}
+	switch a, b := s[0], s[len(s)-1]; {
+	case a == '[' && b == ']', a == '{' && b == '}':
+		return true
+	case (a == '\'' || a == '"') && b == a:
+		return true
+	case a == '(' && b == ')':
+		return strings.Contains(s, ",") && strings.ContainsAny(s, `'"[`)
+	}
+	return false
+}
+
+// normalLiteral writes strings in single quotes where that is safe and one
+// space after commas and colons outside strings. JSON objects stay as they are.
+func normalLiteral(s string) string {
+	if s[0] == '{' && strings.Contains(s, `"`) {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; c {
+		case '\'', '"':
+			j := i + 1
+			for j < len(s) && s[j] != c {
+				if s[j] == '\\' {
+					j++
+				}
+				j++
+			}
+			j = min(j+1, len(s))
+			if q := s[i:j]; c == '"' && len(q) > 1 && !strings.ContainsAny(q, `'\`) {
+				b.WriteString("'" + q[1:len(q)-1] + "'")
+			} else {
+				b.WriteString(q)
+			}
+			i = j - 1
+		case ' ', '\t':
+		case ',', ':':
+			b.WriteByte(c)
+			if j := i + 1; j < len(s) && !strings.ContainsRune(")]}", rune(s[j])) {
+				b.WriteByte(' ')
+			}
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
