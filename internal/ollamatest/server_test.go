@@ -28,8 +28,15 @@ func TestHalf(t *testing.T) {
 		x    float32
 		want uint16
 	}{
-		{0, 0}, {1, 0x3c00}, {-2, 0xc000}, {0.1, 0x2e66}, {65504, 0x7bff},
-		{1e9, 0x7bff}, {-1e9, 0xfbff}, {1e-9, 0}, {0.99999, 0x3c00},
+		{0, 0},
+		{1, 0x3c00},
+		{-2, 0xc000},
+		{0.1, 0x2e66},
+		{65504, 0x7bff},
+		{1e9, 0x7bff},
+		{-1e9, 0xfbff},
+		{1e-9, 0},
+		{0.99999, 0x3c00},
 	} {
 		if got := half(tt.x); got != tt.want {
 			t.Errorf("half(%v): got %#04x, want %#04x", tt.x, got, tt.want)

@@ -1,0 +1,32 @@
+# What CI does, piece by piece; `make ci` is all of it.
+
+SHELL := bash
+LIB := set -euo pipefail; source .ci/lib.sh;
+
+.PHONY: build test race lint fuzz vuln image ci
+
+build:
+	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/gatewayd ./cmd/gatewayd
+
+test:
+	go test ./...
+
+race:
+	CGO_ENABLED=1 go test -race -timeout 25m ./...
+
+lint:
+	@$(LIB) install_tools; formatted; tidy; go vet ./...; "$$tools/staticcheck" ./...
+
+FUZZTIME ?= 1m
+fuzz:
+	@$(LIB) fuzz $(FUZZTIME)
+
+# Needs the vulnerability database of the Go project.
+vuln:
+	go run golang.org/x/vuln/cmd/govulncheck@latest ./...
+
+image:
+	docker build -t tenbit .
+
+ci:
+	.ci/run
