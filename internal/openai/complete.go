@@ -1,0 +1,92 @@
+package openai
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/http/httptrace"
+	"time"
+
+	"tenbit"
+)
+
+// Complete asks the model; see [tenbit/policy.Model]. The answer streams when
+// s.Sink is set. Errors are, besides those of the context and the sink, an
+// [*Error], or wrap [tenbit.ErrUnavailable] or [tenbit.ErrIncomplete]. What
+// came, and the bytes that crossed, are in the completion in each case.
+func (c *Client) Complete(ctx context.Context, req tenbit.Request, s tenbit.Sampling) (tenbit.Completion, error) {
+	body, err := c.requestBody(req, s)
+	if err != nil {
+		return tenbit.Completion{}, err
+	}
+	own := new(meter)
+	out, err := c.ask(ctx, body, s.Sink, own)
+	if err != nil && ctx.Err() != nil {
+		err = fmt.Errorf("ask the model: %w", ctx.Err())
+	}
+	out.Cost = tenbit.Cost{WireUp: own.up.Load(), WireDown: own.down.Load()}
+	return out, err
+}
+
+// ask makes the call; the connection is free or closed when it returns.
+func (c *Client) ask(ctx context.Context, body []byte, sink tenbit.Sink, own *meter) (tenbit.Completion, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	resp, err := c.post(ctx, body, sink != nil, own)
+	if err != nil {
+		return tenbit.Completion{}, broken("ask the model", tenbit.ErrUnavailable, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		return tenbit.Completion{}, statusError(resp)
+	}
+	if !isStream(resp, sink != nil) {
+		return c.readWhole(resp.Body, sink)
+	}
+	out, err := c.readStream(resp.Body, sink)
+	if err == nil {
+		// The rest is the end of the chunked body. Reading it frees the
+		// connection for the next request; a server that holds it open waits
+		// in vain.
+		limit := time.AfterFunc(50*time.Millisecond, cancel)
+		defer limit.Stop()
+		_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 4<<10))
+	}
+	return out, err
+}
+
+func (c *Client) post(ctx context.Context, body []byte, stream bool, own *meter) (*http.Response, error) {
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
+		if conn, ok := underTLS(info.Conn); ok {
+			conn.own(own)
+		}
+	}})
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", "tenbit")
+	if c.cfg.Key != "" {
+		req.Header.Set("Authorization", "Bearer "+c.cfg.Key)
+	}
+	if stream {
+		req.Header.Set("Accept", "text/event-stream")
+		req.Header.Set("Accept-Encoding", "identity") // a compressor may hold events back
+	}
+	return c.http.Do(req)
+}
+
+// isStream goes by what the server says it sends, since some ignore the wish.
+func isStream(resp *http.Response, wanted bool) bool {
+	switch kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind {
+	case "text/event-stream":
+		return true
+	case "application/json":
+		return false
+	}
+	return wanted
+}
