@@ -46,17 +46,16 @@ tidy() {
 
 # reproducible builds the program twice, in two folders and with two build
 # caches, and compares.
-reproducible() {
-	local tmp
+reproducible() (
 	tmp=$(mktemp -d)
-	trap 'chmod -R u+w "$tmp"; rm -rf "$tmp"' RETURN
+	trap 'rm -rf "$tmp"' EXIT
 	mkdir "$tmp/copy"
 	git ls-files -co --exclude-standard -z | xargs -0 cp --parents -t "$tmp/copy" --
 	build "$tmp/a"
 	(cd "$tmp/copy" && GOCACHE=$tmp/cache build "$tmp/b")
 	sha256sum "$tmp/a" "$tmp/b"
 	cmp "$tmp/a" "$tmp/b"
-}
+)
 
 build() {
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags='-s -w' -o "$1" ./cmd/gatewayd
