@@ -2,6 +2,7 @@ package policy
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -17,7 +18,10 @@ const (
 )
 
 // maxAnswer bounds a final answer in bytes: beyond it a text is not a short answer.
-const maxAnswer = 256
+const maxAnswer = 512
+
+// maxWords bounds a stated answer in words: beyond it "Answer:" opens prose.
+const maxWords = 20
 
 // marks find where a text states its final answer, strongest first. What
 // follows a match is the statement.
@@ -29,7 +33,7 @@ var marks = []struct {
 	{regexp.MustCompile(`\\boxed\{`), false, true},
 	{regexp.MustCompile(`(?m)^#### *`), true, true},
 	{regexp.MustCompile(`(?im)(?:^|[.!] |\n|")[ \t#>*_"]*(?:final |correct )?answer[*_"]*[ \t]*:[*_ \t]*`), true, true},
-	{regexp.MustCompile(`(?i)\banswer (?:is|should be|would be|must be)(?: therefore| thus| simply| choice| option)?:?[ \t]*`), true, false},
+	{regexp.MustCompile(`(?i)\banswer (?:is|should be|would be|must be)(?: therefore| thus| simply| choice| option| \.\.\.)?:?[ \t]*`), true, false},
 	{regexp.MustCompile(`(?m)^A: *`), true, false},
 }
 
@@ -48,22 +52,42 @@ func Extract(question, text string) (answer string, kind Kind, ok bool) {
 		if len(at) == 0 {
 			continue
 		}
-		end := at[len(at)-1][1]
-		s := statement(text[end:], i == 0)
-		if s == "" || len(s) > maxAnswer {
-			continue
+		// The last statement counts; the one before it where the last is cut off.
+		for _, m := range slices.Backward(at[max(0, len(at)-2):]) {
+			if a, k, ok := stated(question, text[m[0]:m[1]], text[m[1]:], i); ok {
+				return a, k, true
+			}
 		}
-		a, k := normal(question, s)
-		if a == "" || k == KindText && !m.text && !short(a) {
-			continue
-		}
-		if k == KindText && i > 1 && !last(text[end:], s) {
-			continue
-		}
-		return a, k, true
 	}
 	return "", KindText, false
 }
+
+// stated is the normal form of what follows mark i, where that is an answer.
+func stated(question, mark, rest string, i int) (string, Kind, bool) {
+	s := statement(rest, i == 0)
+	if in := inner.FindString(s); in != "" { // "Final answer:" and below it "The answer is (J)."
+		mark, s = in, strings.TrimSpace(s[len(in):])
+	}
+	if m := jsonString.FindStringSubmatch(s); m != nil && strings.Contains(mark, `"`) {
+		s = m[1]
+	}
+	if s == "" || len(s) > maxAnswer || strings.HasSuffix(s, "(") {
+		return "", KindText, false
+	}
+	a, k := normal(question, s)
+	switch {
+	case a == "":
+		return "", KindText, false
+	case k != KindText, short(a):
+		return a, k, true
+	}
+	return a, k, marks[i].text && len(strings.Fields(a)) <= maxWords && (i == 0 || last(rest, s))
+}
+
+var (
+	inner      = regexp.MustCompile(`(?i)^(?:(?:the |so |therefore,? )*(?:final |correct |closest )?answer (?:is|would be)(?: \.\.\.)?:?|"?answer"?:)[*_ \t]*`)
+	jsonString = regexp.MustCompile(`^"((?:[^"\\]|\\.)*)"[,}]*$`)
+)
 
 // statement is what follows a mark: a braced group, or the rest of the line.
 func statement(rest string, braced bool) string {
@@ -115,7 +139,7 @@ func bare(question, text string) (string, bool) {
 	case k != KindText, bareText.MatchString(s):
 		return s, true
 	}
-	return s, isLiteral(s) && wantsLiteral.MatchString(question) && !strings.Contains(strings.ToLower(question), "json")
+	return s, (isLiteral(s) || s[0] == '(' && isFormula(s)) && wantsLiteral.MatchString(question) && !strings.Contains(strings.ToLower(question), "json")
 }
 
 // wantsLiteral tells a question about what code yields from one that wants a document.

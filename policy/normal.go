@@ -7,7 +7,7 @@ import (
 )
 
 var (
-	choice = regexp.MustCompile(`^(?:(?i:option|choice) )?(?:\(([A-Za-z])\)|([A-Z])(?:[).:]|$))[*_]*(?:[ \t:.].*)?$`)
+	choice = regexp.MustCompile(`^(?:(?i:option|choice) )?(?:\(([A-Za-z])(?:\)|$)|([A-Z])(?:[).:]|$))[*_]*(?:[ \t:.].*)?$`)
 	number = regexp.MustCompile(`^([-+−]?)(?:US|USD|EUR|A)?[ ]?[$€£¥]?[ ]?([-−]?)([0-9][0-9,]*(?:\.[0-9]+)?|\.[0-9]+)[ ]?(%|\\%|°)?(?: ([A-Za-z][A-Za-z/²³. -]{1,31}))?$`)
 	comma  = regexp.MustCompile(`^[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?$`)
 	ratio  = regexp.MustCompile(`^(-?)([0-9]{1,30})/([0-9]{1,30})$`)
@@ -16,7 +16,8 @@ var (
 	root   = regexp.MustCompile(`\\sqrt\{([^{}]*)\}`)
 	said   = regexp.MustCompile(`\\(?:text|mathrm|textbf|mathbf)\{([^{}]*)\}`)
 	atom   = regexp.MustCompile(`^(?:-?[0-9]+|[A-Za-z])$`)
-	words  = regexp.MustCompile(`[A-Za-z]{4,}`)
+	words  = regexp.MustCompile(`[A-Za-z]{3,}`)
+	assert = regexp.MustCompile(`^assert .* == (.+)$`)
 )
 
 // notUnits are words after a number that change what it says.
@@ -30,12 +31,19 @@ var notUnits = map[string]bool{
 // normal(normal(s)) is normal(s). "" when nothing is left of it.
 func normal(question, s string) (string, Kind) {
 	s = strip(s)
+	if m := assert.FindStringSubmatch(s); m != nil {
+		s = strip(m[1])
+	}
 	if isLiteral(s) {
+		if s[0] == '{' && strings.Contains(s, `"`) && !wantsLiteral.MatchString(question) {
+			return s, KindText // JSON: its quotes are not ours to change
+		}
 		return normalLiteral(s), KindText
 	}
 	if m := choice.FindStringSubmatch(s); m != nil {
+		// "C. elegans" is no choice unless the question offers one.
 		l := strings.ToUpper(m[1] + m[2])
-		if len(s) <= len("option (A)") || m[1] != "" || s[1] == ')' || offers(question, l[0]) {
+		if m[2] == "" || strings.Trim(s[strings.Index(s, m[2])+1:], ").:*_ ") == "" || strings.Contains(s, m[2]+")") || offers(question, l[0]) {
 			return l, KindLetter
 		}
 	}
@@ -45,6 +53,9 @@ func normal(question, s string) (string, Kind) {
 	if n, ok := normalNumber(s); ok {
 		return n, KindNumber
 	}
+	if programs.MatchString(question) && !isConstant(s) && s != "" {
+		return quoted(s), KindText // a string that was stated without its quotes
+	}
 	s = normalText(s)
 	if n, ok := normalNumber(s); ok { // \frac{6}{3} is 2
 		return n, KindNumber
@@ -53,6 +64,15 @@ func normal(question, s string) (string, Kind) {
 		return s, KindLetter
 	}
 	return s, KindText
+}
+
+// programs tells a question for the value of an expression of code.
+var programs = regexp.MustCompile(`(?i)\bassert\b[^\n]*==|\bwith a literal\b`)
+
+// isConstant reports what code prints without quotes and brackets.
+func isConstant(s string) bool {
+	return s == "True" || s == "False" || s == "None" || strings.ContainsAny(s[:min(1, len(s))], "([{'\"") ||
+		strings.HasPrefix(s, "b'") || strings.HasPrefix(s, `b"`) || strings.HasPrefix(s, "set(")
 }
 
 // strip takes off what surrounds an answer: space, emphasis, math delimiters, a full stop.
@@ -155,12 +175,13 @@ func group(s string) string {
 
 // isFormula reports an expression: signs, and no words but names of functions.
 func isFormula(s string) bool {
-	if !strings.ContainsAny(s, `\^+*/=(),-0123456789`) {
+	if !strings.ContainsAny(s, `\^+*/=(),-0123456789`) || strings.ContainsAny(s, `;:!?'"@#&|~`) {
 		return false
 	}
 	for _, w := range words.FindAllString(s, -1) {
 		switch strings.ToLower(w) {
-		case "frac", "dfrac", "tfrac", "sqrt", "text", "left", "right", "cdot", "infty", "times", "circ", "infinity", "mathrm", "textbf", "mathbf":
+		case "sin", "cos", "tan", "cot", "sec", "csc", "log", "exp", "lim", "max", "min", "mod", "gcd", "lcm", "cup", "cap", "leq", "geq", "neq", "div",
+			"frac", "dfrac", "tfrac", "sqrt", "text", "left", "right", "cdot", "infty", "times", "circ", "infinity", "mathrm", "textbf", "mathbf":
 		default:
 			return false
 		}
@@ -184,12 +205,9 @@ func isLiteral(s string) bool {
 	return false
 }
 
-// normalLiteral writes strings in single quotes where that is safe and one
-// space after commas and colons outside strings. JSON objects stay as they are.
+// normalLiteral writes strings as Python's repr quotes them and one space after
+// commas and colons outside strings.
 func normalLiteral(s string) string {
-	if s[0] == '{' && strings.Contains(s, `"`) {
-		return s
-	}
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; c {
@@ -201,13 +219,12 @@ func normalLiteral(s string) string {
 				}
 				j++
 			}
-			j = min(j+1, len(s))
-			if q := s[i:j]; c == '"' && len(q) > 1 && !strings.ContainsAny(q, `'\`) {
-				b.WriteString("'" + q[1:len(q)-1] + "'")
-			} else {
-				b.WriteString(q)
+			if j >= len(s) { // not closed: leave the rest as it is
+				b.WriteString(s[i:])
+				return b.String()
 			}
-			i = j - 1
+			b.WriteString(quoted(s[i+1 : j]))
+			i = j
 		case ' ', '\t':
 		case ',', ':':
 			b.WriteByte(c)
@@ -219,4 +236,17 @@ func normalLiteral(s string) string {
 		}
 	}
 	return b.String()
+}
+
+// quoted is a string literal with the given inside: in single quotes unless it
+// holds one and no double quote. Escapes of quotes are dropped or added with it.
+func quoted(in string) string {
+	in = strings.NewReplacer(`\\`, `\\`, `\'`, `'`, `\"`, `"`).Replace(in)
+	if strings.Contains(in, "'") {
+		if !strings.Contains(in, `"`) {
+			return `"` + in + `"`
+		}
+		in = strings.ReplaceAll(in, "'", `\'`)
+	}
+	return "'" + in + "'"
 }

@@ -1,0 +1,182 @@
+package policy
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"tenbit"
+	"tenbit/codec"
+)
+
+// coded is a reply that is ready to leave, proved with the edge's own decoder.
+type coded struct {
+	reply  tenbit.Reply
+	bytes  []byte
+	digest uint32
+	bits   tenbit.Bits
+}
+
+// choose picks the cheapest reply within the grant that makes the edge end up
+// with what the large model said: its final answer where the question is
+// closed, its whole message otherwise. fits is false when there was something
+// to say and nothing could carry it.
+func (s *scene) choose(comp tenbit.Completion) (best coded, fits bool, err error) {
+	none := tenbit.Reply{Mode: tenbit.ModeNone}
+	if silent(comp) {
+		best, err = s.prove(none)
+		return best, true, err
+	}
+	for _, tier := range s.options(comp) {
+		for _, r := range tier {
+			c, err := s.prove(r)
+			if errors.Is(err, ErrOverLimit) {
+				continue
+			}
+			if err != nil {
+				return coded{}, false, err
+			}
+			if !fits || c.bits < best.bits {
+				best, fits = c, true
+			}
+		}
+		if fits {
+			return best, true, nil
+		}
+	}
+	best, err = s.prove(none)
+	return best, false, err
+}
+
+// silent reports a completion without content: empty, refused or filtered away.
+func silent(c tenbit.Completion) bool {
+	return strings.TrimSpace(c.Message.Content) == "" && len(c.Message.ToolCalls) == 0 || c.Message.Refusal != ""
+}
+
+// options are the replies that say comp, in tiers: a tier counts only when
+// nothing of the one before fits.
+func (s *scene) options(comp tenbit.Completion) [][]tenbit.Reply {
+	whole := []tenbit.Reply{
+		{Mode: tenbit.ModeFull, Message: comp.Message, Finish: comp.Finish},
+		{Mode: tenbit.ModePlain, Message: comp.Message, Finish: comp.Finish},
+	}
+	var tiers [][]tenbit.Reply
+	q := s.ask.Request.Question()
+	answer, _, found := Extract(q, comp.Message.Content)
+	switch i := candidate(s.ask, answer); {
+	case s.closed && found && i == 0 && s.allows(tenbit.ModeAccept):
+		tiers = append(tiers, []tenbit.Reply{{Mode: tenbit.ModeAccept}})
+	case s.closed && found && i >= 0 && s.allows(tenbit.ModeSelect):
+		tiers = append(tiers, []tenbit.Reply{{Mode: tenbit.ModeSelect, Index: i}})
+	case s.closed && found:
+		tiers = append(tiers, []tenbit.Reply{{Mode: tenbit.ModeAnswer, Answer: answer}}, whole)
+	case s.closed:
+		tiers = append(tiers, whole)
+	default:
+		if s.ask.Draft != nil && equal(*s.ask.Draft, comp.Message, s.ask.Request.JSON) {
+			tiers = append(tiers, []tenbit.Reply{{Mode: tenbit.ModeAccept}})
+		}
+		tiers = append(tiers, whole)
+		if Closed(s.ask.Request, comp.Message) {
+			tiers = append(tiers, []tenbit.Reply{{Mode: tenbit.ModeAnswer, Answer: answer}})
+		}
+	}
+	for i, tier := range tiers {
+		kept := tier[:0:0]
+		for _, r := range tier {
+			if s.allows(r.Mode) && (r.Mode != tenbit.ModeAnswer || s.checkAnswer(r.Answer) == nil) {
+				kept = append(kept, r)
+			}
+		}
+		tiers[i] = kept
+	}
+	return tiers
+}
+
+// prove encodes a reply and runs the edge's decoder over it: what it does not
+// read back exactly, at the same price, does not leave. [ErrOverLimit] when it
+// is too dear.
+func (s *scene) prove(r tenbit.Reply) (coded, error) {
+	e := codec.NewEncoder()
+	if _, err := s.code(writer{e}, r); err != nil {
+		return coded{}, fmt.Errorf("encode %v: %w", r.Mode, err)
+	}
+	c := coded{reply: r, bits: tenbit.Bits(e.Millibits()), digest: s.digest(r)}
+	if c.bits > s.ask.Limit {
+		return coded{}, ErrOverLimit
+	}
+	c.bytes = e.Finish()
+	ask := s.ask
+	ask.Sink = nil
+	d := NewDecoder(s.model, ask)
+	if err := d.Feed(c.bytes); err != nil {
+		return coded{}, fmt.Errorf("prove %v: %w", r.Mode, err)
+	}
+	got, err := d.Finish(c.digest)
+	if err != nil {
+		return coded{}, fmt.Errorf("prove %v: %w", r.Mode, err)
+	}
+	if got.Cost.Bits != c.bits {
+		return coded{}, fmt.Errorf("prove %v: decoder counts %v bits, encoder %v", r.Mode, got.Cost.Bits, c.bits)
+	}
+	return c, nil
+}
+
+// equal reports messages that a client cannot tell apart but by space around
+// the text, the ids of tool calls and, where it asked for JSON, its spelling.
+func equal(a, b tenbit.Message, asJSON bool) bool {
+	if a.Refusal != b.Refusal || (len(a.ToolCalls) > 0) != (len(b.ToolCalls) > 0) {
+		return false
+	}
+	if len(a.ToolCalls) > 0 && !sameCalls(a.ToolCalls, b.ToolCalls) {
+		return false
+	}
+	x, y := strings.TrimSpace(a.Content), strings.TrimSpace(b.Content)
+	return x == y || asJSON && sameJSON([]byte(x), []byte(y))
+}
+
+func sameCalls(a, b json.RawMessage) bool {
+	type call struct {
+		Type     string `json:"type"`
+		Function struct {
+			Name      string `json:"name"`
+			Arguments string `json:"arguments"`
+		} `json:"function"`
+	}
+	var x, y []call
+	if json.Unmarshal(a, &x) != nil || json.Unmarshal(b, &y) != nil || len(x) != len(y) {
+		return false
+	}
+	for i := range x {
+		if x[i].Type != y[i].Type || x[i].Function.Name != y[i].Function.Name ||
+			!sameJSON([]byte(x[i].Function.Arguments), []byte(y[i].Function.Arguments)) {
+			return false
+		}
+	}
+	return true
+}
+
+func sameJSON(a, b []byte) bool {
+	if bytes.Equal(a, b) {
+		return true
+	}
+	x, err := parseJSON(a)
+	if err != nil {
+		return false
+	}
+	y, err := parseJSON(b)
+	return err == nil && reflect.DeepEqual(x, y)
+}
+
+// parseJSON keeps numbers as they are written.
+func parseJSON(b []byte) (v any, err error) {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	if err = d.Decode(&v); err == nil && d.More() {
+		err = errors.New("more than one JSON value")
+	}
+	return v, err
+}

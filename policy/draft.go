@@ -1,0 +1,130 @@
+package policy
+
+import (
+	"context"
+	"math"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"tenbit"
+)
+
+// Drafter asks the local model. The zero value draws one sample of everything.
+type Drafter struct {
+	Local       Model
+	Samples     int     // of a closed question, the first draft included
+	Temperature float64 // of every sample but the first, which is as the request says
+	Seed        int64   // of the first extra sample; the others count on from it
+	Parallel    int     // samples in flight at once; 0: one
+}
+
+// Draft is what the local model makes of a request.
+type Draft struct {
+	// Completion is the answer: the first sample of the leading candidate where
+	// there are candidates, else the first draft.
+	Completion tenbit.Completion
+	// Candidates are the distinct final answers of a closed question, most
+	// votes first, first seen on ties; nil for open questions.
+	Candidates []tenbit.Candidate
+	// Samples are the first completion that gave each candidate.
+	Samples []tenbit.Completion
+	// Confidence is from 0 to 1: how sure the local model is of Completion.
+	Confidence float64
+	// Drawn counts the completions asked for; Usage is the sum over them.
+	Drawn int
+	Usage tenbit.Usage
+}
+
+// Draft answers req with the local model: once as the request says, and where
+// that shows a closed question, Samples-1 times more at a temperature with
+// seeds of their own. A sample that fails is left out; only the first draft's
+// error is returned, with what came of it.
+func (d Drafter) Draft(ctx context.Context, req tenbit.Request) (Draft, error) {
+	first, err := d.Local.Complete(ctx, req, tenbit.Sampling{LogProbs: true})
+	out := Draft{Completion: first, Drawn: 1, Usage: first.Usage}
+	if err != nil {
+		return out, err
+	}
+	if !Closed(req, first.Message) {
+		out.Confidence = certainty(first, 0)
+		return out, nil
+	}
+	samples := make([]tenbit.Completion, max(d.Samples, 1))
+	samples[0] = first
+	// The function waits for its samples, all of which end with ctx.
+	var g errgroup.Group
+	g.SetLimit(max(d.Parallel, 1))
+	for i := 1; i < len(samples); i++ {
+		g.Go(func() error {
+			seed := d.Seed + int64(i) - 1
+			c, err := d.Local.Complete(ctx, req, tenbit.Sampling{Temperature: &d.Temperature, Seed: &seed})
+			if err == nil {
+				samples[i] = c
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // the samples return no errors
+	if err := ctx.Err(); err != nil {
+		return out, err
+	}
+	out.Drawn = len(samples)
+	out.vote(req.Question(), samples)
+	return out, nil
+}
+
+// vote counts final answers. A sample without one has no vote, but counts as a
+// doubt in the confidence.
+func (d *Draft) vote(question string, samples []tenbit.Completion) {
+	d.Usage = tenbit.Usage{}
+	type tally struct {
+		c     tenbit.Candidate
+		first tenbit.Completion
+	}
+	var tallies []tally
+	for _, s := range samples {
+		d.Usage.Prompt += s.Usage.Prompt
+		d.Usage.Completion += s.Usage.Completion
+		a, _, ok := Extract(question, s.Message.Content)
+		if !ok {
+			continue
+		}
+		i := slices.IndexFunc(tallies, func(t tally) bool { return t.c.Answer == a })
+		if i < 0 {
+			i = len(tallies)
+			tallies = append(tallies, tally{tenbit.Candidate{Answer: a}, s})
+		}
+		tallies[i].c.Votes++
+	}
+	slices.SortStableFunc(tallies, func(a, b tally) int { return b.c.Votes - a.c.Votes })
+	for _, t := range tallies {
+		d.Candidates = append(d.Candidates, t.c)
+		d.Samples = append(d.Samples, t.first)
+	}
+	d.Completion = d.Samples[0]
+	lead := d.Candidates[0].Votes
+	d.Confidence = (float64(lead) + certainty(samples[0], 0.5)) / float64(len(samples)+1)
+}
+
+// certainty is the geometric mean of a completion's token probabilities, or
+// unknown where the model gave none.
+func certainty(c tenbit.Completion, unknown float64) float64 {
+	if c.LogProb >= 0 {
+		return unknown
+	}
+	return math.Exp(c.LogProb)
+}
+
+// Gate decides whether a draft needs the far side at all.
+type Gate struct {
+	// Confidence from which a draft is good enough, 0 to 1. Confidence never
+	// reaches 1 while a doubt is possible, so 1 sends nearly everything on.
+	Confidence float64
+}
+
+// Local reports whether the draft answers the client as it is, for no bits. A
+// draft that its model could not end never does.
+func (g Gate) Local(d Draft) bool {
+	return d.Completion.Finish != "" && d.Confidence >= g.Confidence
+}

@@ -1,2 +1,0 @@
-package policy
-const maxDigits = 40

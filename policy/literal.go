@@ -1,0 +1,105 @@
+package policy
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"tenbit"
+	"tenbit/codec"
+)
+
+// maxDigits bounds the digits of a number, the point included; longer ones are text.
+const maxDigits = 40
+
+// literal codes a short final answer that both ends can partly foresee.
+type literal struct {
+	kinds   []uint32
+	letters []uint32
+	numbers numbers
+	text    func() codec.Predictor
+}
+
+func newLiteral(m codec.Model, ask tenbit.Ask) *literal {
+	l := &literal{kinds: []uint32{64, 16, 64}}
+	q := ask.Request.Question()
+	offer := offered(q)
+	if len(ask.Candidates) > 0 {
+		// The leading candidate tells what kind of answer the question wants.
+		k := kindOf(ask.Candidates[0].Answer)
+		l.kinds = []uint32{4, 1, 4}
+		l.kinds[k] += 120
+	} else if offer != 0 {
+		l.kinds[KindLetter] = 256
+	}
+	l.letters = letterOdds(offer, ask.Candidates)
+	l.numbers = newNumbers(ask)
+	l.text = func() codec.Predictor {
+		var cs strings.Builder
+		for _, c := range ask.Candidates[:min(len(ask.Candidates), maxCandidates)] {
+			cs.WriteString(c.Answer)
+			cs.WriteByte('\n')
+		}
+		return m.Predictor(append(contexts(ask), []byte(cs.String()))...)
+	}
+	return l
+}
+
+// code walks over the answer a. A reader's result is canonical: of the kind it
+// was coded as, and in the normal form that [Extract] yields.
+func (l *literal) code(c coder, a string) (string, error) {
+	i, err := c.symbol(int(kindOf(a)), l.kinds)
+	if err != nil {
+		return "", err
+	}
+	switch Kind(i) {
+	case KindNumber:
+		a, err = l.numbers.code(c, a)
+	case KindLetter:
+		var letter int
+		letter, err = c.symbol(int((a + "A")[0]-'A'), l.letters)
+		a = string(rune('A' + letter))
+	default:
+		var b []byte
+		b, err = c.text(l.text(), []byte(a), maxAnswer)
+		a = string(b)
+	}
+	if err == nil && kindOf(a) != Kind(i) {
+		err = fmt.Errorf("answer coded as kind %d is of another", i)
+	}
+	return a, err
+}
+
+var canonical = regexp.MustCompile(`^(?:0|-?[1-9][0-9]*|-?(?:0|[1-9][0-9]*)\.[0-9]*[1-9])$`)
+
+// kindOf is the kind of an answer in normal form.
+func kindOf(a string) Kind {
+	switch {
+	case len(a) <= maxDigits && canonical.MatchString(a):
+		return KindNumber
+	case len(a) == 1 && a[0] >= 'A' && a[0] <= 'Z':
+		return KindLetter
+	}
+	return KindText
+}
+
+// letterOdds are uniform over the choices that the question offers, A to J
+// where it lists none, less those among the candidates: they would be selected.
+func letterOdds(offer uint32, candidates []tenbit.Candidate) []uint32 {
+	if offer == 0 {
+		offer = 1<<10 - 1
+	}
+	freqs := make([]uint32, 26)
+	for i := range freqs {
+		freqs[i] = 1
+		if offer>>i&1 != 0 {
+			freqs[i] = 128
+		}
+	}
+	for _, c := range candidates {
+		if kindOf(c.Answer) == KindLetter {
+			freqs[c.Answer[0]-'A'] = 1
+		}
+	}
+	return freqs
+}

@@ -1,0 +1,151 @@
+package policy
+
+import (
+	"tenbit"
+	"tenbit/codec"
+)
+
+// OddsVersion names the tables below. A peer that names another version gets these.
+const OddsVersion = 1
+
+// MinLimit is the least grant that is worth a question: the dearest "cannot
+// say" fits in it, so an answer that is too dear can always be refused. The
+// ledger should not reserve less.
+const MinLimit = 8 * tenbit.Bit
+
+// Below these grants a mode cannot carry anything and leaves the table.
+const (
+	minFull  = tenbit.Bits(codec.MaxEndMillibits) + cutPrice + 32*tenbit.Bit
+	minPlain = 160 * tenbit.Bit // an empty zstd frame is over ten bytes
+)
+
+// tight is the grant up to which the odds favour short numbers over everything
+// that could not fit anyway.
+const tight = 14 * tenbit.Bit
+
+// maxCandidates bounds the candidates that take part; the rest are as if unseen.
+const maxCandidates = 256
+
+// oddsTotal is what the odds of one symbol add up to, about: small ones are
+// raised to 1. The coder's bound is 1<<16.
+const oddsTotal = 1 << 15
+
+// odds are the modes an Ask allows with their integer frequencies. They depend
+// on nothing but the Ask.
+type odds struct {
+	modes []tenbit.Mode
+	freqs []uint32
+}
+
+func (o *odds) add(m tenbit.Mode, weight uint64) {
+	o.modes = append(o.modes, m)
+	o.freqs = append(o.freqs, uint32(max(weight, 1)))
+}
+
+// modeOdds is the shipped table. "Cannot say" always has 1/64, so that accept
+// never costs under 0.02 bits and none never more than 6.
+func modeOdds(ask tenbit.Ask, closed bool, votes []uint64) odds {
+	can := func(m tenbit.Mode) bool { return ask.Modes.Has(m) }
+	full := can(tenbit.ModeFull) && ask.Limit >= minFull
+	plain := can(tenbit.ModePlain) && ask.Limit >= minPlain
+	answer := can(tenbit.ModeAnswer) && !ask.Request.Tools && !ask.Request.JSON
+	accept := can(tenbit.ModeAccept) && ask.Draft != nil
+
+	var o odds
+	o.add(tenbit.ModeNone, oddsTotal/64)
+	rest := uint64(oddsTotal - oddsTotal/64)
+	if plain {
+		o.add(tenbit.ModePlain, oddsTotal/512)
+		rest -= oddsTotal / 512
+	}
+	if !closed {
+		if answer {
+			o.add(tenbit.ModeAnswer, oddsTotal/64)
+			rest -= oddsTotal / 64
+		}
+		switch {
+		case accept && full:
+			o.add(tenbit.ModeAccept, rest/4)
+			o.add(tenbit.ModeFull, rest-rest/4)
+		case accept:
+			o.add(tenbit.ModeAccept, rest)
+		case full:
+			o.add(tenbit.ModeFull, rest)
+		}
+		return o
+	}
+	if full {
+		o.add(tenbit.ModeFull, oddsTotal/256)
+		rest -= oddsTotal / 256
+	}
+	w := closedWeights(ask, votes, accept, can(tenbit.ModeSelect), answer)
+	for i, m := range []tenbit.Mode{tenbit.ModeAccept, tenbit.ModeSelect, tenbit.ModeAnswer} {
+		if w[i] > 0 {
+			o.add(m, rest*w[i]/(w[0]+w[1]+w[2]))
+		}
+	}
+	return o
+}
+
+// closedWeights are the weights of accept, select and answer: a candidate
+// weighs the square of its votes, "none of them" weighs samples times
+// candidates, a steeper cousin of PPM's escape. Where the grant is tight the
+// last gets at least a quarter, which leaves the other bits for a short number.
+func closedWeights(ask tenbit.Ask, votes []uint64, accept, sel, answer bool) (w [3]uint64) {
+	var n uint64
+	first := 0
+	if accept {
+		w[0], first = votes[0]*votes[0], 1
+	}
+	for i, v := range votes {
+		if n += v; i >= first && sel {
+			w[1] += v * v
+		}
+	}
+	if !answer {
+		return w
+	}
+	w[2] = n * uint64(len(votes))
+	least := (w[0] + w[1]) / 255
+	if ask.Limit <= tight {
+		least = (w[0] + w[1]) / 3
+	}
+	w[2] = max(w[2], least, 1)
+	return w
+}
+
+// voteWeights are the candidates' votes, at least one each, scaled so that
+// their squares sum up without overflow.
+func voteWeights(ask tenbit.Ask) []uint64 {
+	cs := ask.Candidates[:min(len(ask.Candidates), maxCandidates)]
+	most := 1
+	for _, c := range cs {
+		most = max(most, c.Votes)
+	}
+	down := most/(1<<16) + 1
+	votes := make([]uint64, len(cs))
+	for i, c := range cs {
+		votes[i] = uint64(max(c.Votes/down, 1))
+	}
+	return votes
+}
+
+// spread turns weights into frequencies of at least one that sum to about oddsTotal.
+func spread(weights []uint64) []uint32 {
+	var sum uint64
+	for _, w := range weights {
+		sum += w
+	}
+	for sum >= 1<<48 { // keep the product below inside 64 bits
+		sum = 0
+		for i := range weights {
+			weights[i] >>= 8
+			sum += weights[i]
+		}
+	}
+	freqs := make([]uint32, len(weights))
+	for i, w := range weights {
+		freqs[i] = uint32(max(w*oddsTotal/max(sum, 1), 1))
+	}
+	return freqs
+}
