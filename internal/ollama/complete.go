@@ -1,0 +1,121 @@
+package ollama
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/ollama/ollama/api"
+
+	"tenbit"
+)
+
+// Complete asks the model; see [tenbit/policy.Model]. Errors are, besides those
+// of the context and the sink, a [*tenbit.RequestError] for what the local model
+// cannot read, an [*Error], or wrap [tenbit.ErrUnavailable] or
+// [tenbit.ErrIncomplete].
+func (c *Client) Complete(ctx context.Context, req tenbit.Request, s tenbit.Sampling) (tenbit.Completion, error) {
+	chat, err := c.chatRequest(req, s)
+	if err != nil {
+		return tenbit.Completion{}, err
+	}
+	a := &assembly{most: c.cfg.MaxAnswer, sink: s.Sink}
+	err = c.api.Chat(ctx, chat, a.add)
+	switch {
+	case a.err != nil:
+		err = a.err
+	case err != nil:
+		err = classify(ctx, err, a.begun())
+	case ctx.Err() != nil: // the api package takes a cut stream for its end
+		err = fmt.Errorf("ask ollama: %w", ctx.Err())
+	default:
+		err = a.end()
+	}
+	return a.completion(err)
+}
+
+// assembly is a completion in the making.
+type assembly struct {
+	most int // bytes
+	sink tenbit.Sink
+	err  error // why add stopped
+
+	content bytes.Buffer
+	calls   []toolCall
+	size    int
+	last    api.ChatResponse // its Done says that the answer is whole
+	logSum  float64
+	logN    int
+}
+
+func (a *assembly) begun() bool { return a.size > 0 }
+
+// add takes one line of the stream.
+func (a *assembly) add(r api.ChatResponse) error {
+	a.last = r
+	text := r.Message.Content
+	a.size += len(text)
+	a.content.WriteString(text)
+	for _, l := range r.Logprobs {
+		a.logSum += l.Logprob
+		a.logN++
+	}
+	for _, t := range r.Message.ToolCalls {
+		call := toolCall{ID: t.ID, Type: "function", Function: functionCall{t.Function.Name, t.Function.Arguments.String()}}
+		if call.ID == "" {
+			call.ID = fmt.Sprintf("call_%d", len(a.calls))
+		}
+		a.size += len(call.ID) + len(call.Function.Name) + len(call.Function.Arguments)
+		a.calls = append(a.calls, call)
+	}
+	if a.size > a.most {
+		a.err = fmt.Errorf("read ollama's answer: %w: %w", tenbit.ErrIncomplete, ErrTooLarge)
+		return a.err
+	}
+	if a.sink != nil && text != "" {
+		if err := a.sink(text); err != nil {
+			a.err = fmt.Errorf("pass the answer on: %w", err)
+		}
+	}
+	return a.err
+}
+
+// end checks that the answer is whole: a stream that the repetition guard or a
+// dying runner ends has no done, or a done without a reason.
+func (a *assembly) end() error {
+	if !a.last.Done || a.last.DoneReason != "stop" && a.last.DoneReason != "length" {
+		return fmt.Errorf("read ollama's answer: %w", tenbit.ErrIncomplete)
+	}
+	return nil
+}
+
+func (a *assembly) completion(err error) (tenbit.Completion, error) {
+	out := tenbit.Completion{
+		Message: tenbit.Message{Content: a.content.String()},
+		Usage:   tenbit.Usage{Prompt: max(0, a.last.PromptEvalCount), Completion: max(0, a.last.EvalCount)},
+	}
+	if a.logN > 0 {
+		out.LogProb = a.logSum / float64(a.logN)
+	}
+	if len(a.calls) > 0 {
+		var raw bytes.Buffer
+		enc := json.NewEncoder(&raw)
+		enc.SetEscapeHTML(false)
+		if e := enc.Encode(a.calls); e == nil { // strings only: it cannot fail
+			out.Message.ToolCalls = bytes.TrimSpace(raw.Bytes())
+		}
+	}
+	if err != nil {
+		return out, err
+	}
+	switch {
+	case a.last.DoneReason == "length":
+		out.Finish = tenbit.FinishLength
+	case len(a.calls) > 0:
+		out.Finish = tenbit.FinishToolCalls
+	default:
+		out.Finish = tenbit.FinishStop
+	}
+	return out, nil
+}
