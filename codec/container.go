@@ -1,0 +1,94 @@
+package codec
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// A container is a header byte, a 32-bit digest (big-endian) and a codeword; or
+// the header byte 0 and a plain payload. The header's low three bits name the
+// model, the next three the adapter; the rest is zero.
+const (
+	modelPlain  = 0
+	modelOrder2 = 1
+	modelPrior  = 2
+
+	modelMask    = 7
+	adapterShift = 3
+	digestSize   = 4
+)
+
+// ErrModel says that a container was packed with a model other than the one at hand.
+var ErrModel = errors.New("codec: packed with another model")
+
+// Digest is the 32-bit digest that closes each message: the first four bytes of
+// SHA-256 over the parts, each preceded by its length in eight bytes, big-endian.
+func Digest(parts ...[]byte) uint32 {
+	h := sha256.New()
+	for _, p := range parts {
+		var n [8]byte
+		binary.BigEndian.PutUint64(n[:], uint64(len(p)))
+		h.Write(n[:])
+		h.Write(p)
+	}
+	return binary.BigEndian.Uint32(h.Sum(nil))
+}
+
+// Pack stores data so that [Unpack] with the same model and contexts restores
+// it. Where zstd is smaller it is taken instead: the result is never longer
+// than [ZstdCompress] plus one byte.
+func Pack(m Model, data []byte, context ...[]byte) []byte {
+	e, t := NewEncoder(), m.Predictor(context...)
+	e.Write(t, data)
+	e.EndText(t)
+	packed := binary.BigEndian.AppendUint32([]byte{modelID(m)}, Digest(data))
+	packed = append(packed, e.Finish()...)
+	if plain := ZstdCompress(data); len(plain)+1 <= len(packed) {
+		return append([]byte{modelPlain}, plain...)
+	}
+	return packed
+}
+
+// Unpack restores what [Pack] stored. Anything else is an error that wraps
+// [ErrCorrupt], [ErrTooLong] (more than maxLen bytes) or [ErrModel].
+func Unpack(m Model, packed []byte, maxLen int, context ...[]byte) ([]byte, error) {
+	if len(packed) == 0 {
+		return nil, fmt.Errorf("container is empty: %w", ErrCorrupt)
+	}
+	header := packed[0]
+	if header == modelPlain {
+		return ZstdDecompress(packed[1:], maxLen)
+	}
+	if header != modelID(m) {
+		return nil, fmt.Errorf("header %#02x: %w", header, ErrModel)
+	}
+	if len(packed) < 1+digestSize {
+		return nil, fmt.Errorf("container of %d bytes: %w", len(packed), ErrCorrupt)
+	}
+	d, t := NewDecoder(), m.Predictor(context...)
+	d.Feed(packed[1+digestSize:])
+	d.End()
+	data, _, err := d.Text(t, nil, maxLen)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.Finish(); err != nil {
+		return nil, err
+	}
+	if Digest(data) != binary.BigEndian.Uint32(packed[1:]) {
+		return nil, fmt.Errorf("digest differs: %w", ErrCorrupt)
+	}
+	return data, nil
+}
+
+func modelID(m Model) byte {
+	switch m.Name() {
+	case "order2":
+		return modelOrder2
+	case "prior":
+		return modelPrior
+	}
+	panic("codec: model " + m.Name() + " has no number")
+}
