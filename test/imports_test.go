@@ -51,7 +51,7 @@ var owners = map[string][]string{
 	"go.etcd.io/bbolt":                    {"internal/ledger"},
 	"github.com/coder/websocket":          {"internal/link"},
 	"github.com/prometheus/client_golang": {"internal/telemetry", "cmd/"},
-	"github.com/go-chi/chi":               {"gateway", "cmd/"},
+	"github.com/go-chi/chi":               {"gateway", "internal/telemetry", "cmd/"},
 }
 
 // listed is what the test reads of a package that go list prints.
