@@ -1,0 +1,167 @@
+package link
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"tenbit"
+	"tenbit/codec"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// newAsk makes an ask with a question of its own.
+func newAsk(t testing.TB, id, question string) tenbit.Ask {
+	t.Helper()
+	body, err := json.Marshal(map[string]any{
+		"model":    "large",
+		"messages": []any{map[string]any{"role": "user", "content": question}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := tenbit.ParseRequest(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tenbit.Ask{
+		ID: id, Tenant: "crew", Request: req, Limit: 1000 * tenbit.Bit,
+		Modes: tenbit.Modes(tenbit.ModeAccept, tenbit.ModeSelect, tenbit.ModeAnswer, tenbit.ModeFull, tenbit.ModePlain),
+	}
+}
+
+func TestTexts(t *testing.T) {
+	prose := strings.Repeat("The ship sails at dawn with a crew of nine. ", 12)
+	for _, tt := range []struct {
+		name  string
+		ask   func(a *tenbit.Ask)
+		model codec.Model
+	}{
+		{"a question", func(*tenbit.Ask) {}, codec.Default()},
+		{"a question without a model", func(*tenbit.Ask) {}, nil},
+		{"an empty draft", func(a *tenbit.Ask) { a.Draft = &tenbit.Message{} }, codec.Default()},
+		{"a draft", func(a *tenbit.Ask) { a.Draft = &tenbit.Message{Content: prose} }, codec.Default()},
+		{"bytes", func(a *tenbit.Ask) { a.Draft = &tenbit.Message{Content: "\xff\x00\xfe"} }, codec.Default()},
+		{"tools and refusal", func(a *tenbit.Ask) {
+			a.Draft = &tenbit.Message{ToolCalls: json.RawMessage(`[{"id":"x"}]`), Refusal: "no"}
+		}, codec.Default()},
+		{"candidates", func(a *tenbit.Ask) {
+			a.Draft = &tenbit.Message{Content: prose}
+			a.Candidates = []tenbit.Candidate{{Answer: "42", Votes: 3}, {Answer: "", Votes: 1}, {Answer: prose, Votes: 0}}
+		}, codec.Default()},
+		{"candidates alone, no model", func(a *tenbit.Ask) {
+			a.Candidates = []tenbit.Candidate{{Answer: "42", Votes: 3}}
+		}, nil},
+		{"more than the model takes", func(a *tenbit.Ask) {
+			a.Draft = &tenbit.Message{Content: strings.Repeat(prose, maxCoded/len(prose)+1)}
+		}, codec.Default()},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			want := newAsk(t, "000102030405060708090a0b0c0d0e0f", prose)
+			tt.ask(&want)
+			a, err := packAsk(want, tt.model)
+			if err != nil {
+				t.Fatal(err)
+			}
+			a.stream = 5
+			fr, err := parseFrame(a.append(nil))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := fr.(ask).unpack(tt.model)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(want, got); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+func TestTextsAreCoded(t *testing.T) {
+	a := newAsk(t, strings.Repeat("0", 32), "How many legs have three spiders and a cat, together?")
+	plain, err := packAsk(a, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	coded, err := packAsk(a, codec.Default())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if coded.shape&shapeCoded == 0 || len(coded.payload) >= len(plain.payload) {
+		t.Errorf("got %d bytes with the model, %d without", len(coded.payload), len(plain.payload))
+	}
+}
+
+func TestBadTexts(t *testing.T) {
+	good, err := packAsk(newAsk(t, strings.Repeat("0", 32), "How many legs have three spiders and a cat, together?"), codec.Default())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var plainBody [1][]byte
+	plainBody[0] = []byte(`{"model":"m", "messages":[{"role":"user","content":"x"}]}`) // a space too many
+	for _, tt := range []struct {
+		name string
+		ask  func(a *ask)
+		want error
+	}{
+		{"another digest", func(a *ask) { a.digest++ }, errDigest},
+		{"a byte more", func(a *ask) { a.payload = append(a.payload[:len(a.payload):len(a.payload)], 1) }, errDigest},
+		{"a byte less", func(a *ask) { a.payload = a.payload[:len(a.payload)-1] }, errDigest},
+		{"a smaller size", func(a *ask) { a.size-- }, errDigest},
+		{"a larger size", func(a *ask) { a.size++ }, errDigest},
+		{"coded, and too large for it", func(a *ask) { a.size = maxCoded + 1 }, errTooLong},
+		{"a text more", func(a *ask) { a.votes = []uint64{1} }, errDigest},
+		{"a codeword said to be zstd", func(a *ask) { a.shape &^= shapeCoded; a.payload = a.payload[1:] }, codec.ErrCorrupt},
+		{"not canonical", func(a *ask) {
+			a.shape, a.size, a.digest = 0, len(plainBody[0]), codec.Digest(plainBody[:]...)
+			a.payload = codec.ZstdCompress(joinTexts(plainBody[:]))
+		}, &tenbit.RequestError{}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a := good
+			tt.ask(&a)
+			_, err := a.unpack(codec.Default())
+			var re *tenbit.RequestError
+			if errors.As(tt.want, &re) {
+				if !errors.As(err, &re) {
+					t.Errorf("got %v, want a RequestError", err)
+				}
+				return
+			}
+			if !errors.Is(err, tt.want) {
+				t.Errorf("got %v, want %v", err, tt.want)
+			}
+		})
+	}
+}
+
+// FuzzTexts unpacks any payload: no panic, and no more text than was announced.
+func FuzzTexts(f *testing.F) {
+	a, err := packAsk(newAsk(f, strings.Repeat("0", 32), "How many legs?"), codec.Default())
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(uint8(a.shape), uint8(0), uint16(a.size), a.payload)
+	f.Add(uint8(shapeDraft), uint8(3), uint16(3), []byte{0, 1, 2, 3})
+	f.Fuzz(func(t *testing.T, s, votes uint8, size uint16, payload []byte) {
+		a := ask{shape: shape(s) & (shapes - 1), votes: make([]uint64, votes%maxCands), size: int(size), payload: payload}
+		if a.shape&shapeDraft == 0 {
+			a.shape &= shapeCoded
+		}
+		texts, err := a.readTexts(codec.Default())
+		if err != nil {
+			return
+		}
+		n := 0
+		for _, p := range texts {
+			n += len(p)
+		}
+		if n != a.size || len(texts) != a.count() {
+			t.Errorf("got %d texts of %d bytes, announced %d of %d", len(texts), n, a.count(), a.size)
+		}
+	})
+}
