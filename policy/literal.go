@@ -3,10 +3,8 @@ package policy
 import (
 	"fmt"
 	"regexp"
-	"strings"
 
 	"tenbit"
-	"tenbit/codec"
 )
 
 // maxDigits bounds the digits of a number, the point included; longer ones are text.
@@ -17,31 +15,24 @@ type literal struct {
 	kinds   []uint32
 	letters []uint32
 	numbers numbers
-	text    func() codec.Predictor
+	terms   terms
 }
 
-func newLiteral(m codec.Model, ask tenbit.Ask) *literal {
+func newLiteral(ask tenbit.Ask) *literal {
 	l := &literal{kinds: []uint32{64, 16, 64}}
 	q := ask.Request.Question()
 	offer := offered(q)
 	if len(ask.Candidates) > 0 {
 		// The leading candidate tells what kind of answer the question wants.
 		k := kindOf(ask.Candidates[0].Answer)
-		l.kinds = []uint32{4, 1, 4}
+		l.kinds = []uint32{8, 1, 8}
 		l.kinds[k] += 120
 	} else if offer != 0 {
 		l.kinds[KindLetter] = 256
 	}
 	l.letters = letterOdds(offer, ask.Candidates)
 	l.numbers = newNumbers(ask)
-	l.text = func() codec.Predictor {
-		var cs strings.Builder
-		for _, c := range ask.Candidates[:min(len(ask.Candidates), maxCandidates)] {
-			cs.WriteString(c.Answer)
-			cs.WriteByte('\n')
-		}
-		return m.Predictor(append(contexts(ask), []byte(cs.String()))...)
-	}
+	l.terms = newTerms(ask)
 	return l
 }
 
@@ -60,9 +51,7 @@ func (l *literal) code(c coder, a string) (string, error) {
 		letter, err = c.symbol(int((a + "A")[0]-'A'), l.letters)
 		a = string(rune('A' + letter))
 	default:
-		var b []byte
-		b, err = c.text(l.text(), []byte(a), maxAnswer)
-		a = string(b)
+		a, err = l.terms.code(c, a)
 	}
 	if err == nil && kindOf(a) != Kind(i) {
 		err = fmt.Errorf("answer coded as kind %d is of another", i)

@@ -34,10 +34,10 @@ type scene struct {
 	first  int // the first candidate that select can name
 }
 
-// newScene prepares a reply to ask. Without a model, full and answer are off.
+// newScene prepares a reply to ask. Without a model, full is off.
 func newScene(m codec.Model, ask tenbit.Ask) *scene {
 	if m == nil {
-		ask.Modes &^= tenbit.Modes(tenbit.ModeFull, tenbit.ModeAnswer)
+		ask.Modes &^= tenbit.Modes(tenbit.ModeFull)
 	}
 	r := ask.Request
 	s := &scene{model: m, ask: ask, closed: len(ask.Candidates) > 0 && !r.Tools && !r.JSON, votes: voteWeights(ask)}
@@ -127,7 +127,7 @@ func (s *scene) codePayload(c coder, r tenbit.Reply) (tenbit.Reply, error) {
 		i, err = c.symbol(r.Index-s.first, spread(weights))
 		r.Index = i + s.first
 	case tenbit.ModeAnswer:
-		if r.Answer, err = newLiteral(s.model, s.ask).code(c, r.Answer); err == nil {
+		if r.Answer, err = newLiteral(s.ask).code(c, r.Answer); err == nil {
 			err = s.checkAnswer(r.Answer)
 		}
 	case tenbit.ModeFull:
