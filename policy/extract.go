@@ -43,6 +43,18 @@ var marks = []struct {
 // or a choice. It prefers to find nothing over finding an answer in prose.
 // The question may be "": it only tells which letters are choices.
 func Extract(question, text string) (answer string, kind Kind, ok bool) {
+	// An answer must survive being stated again: that is how it is passed on.
+	for range 3 {
+		a, k, ok := extract(question, text)
+		if !ok || a == answer {
+			return a, k, ok
+		}
+		answer, text = a, "Answer: "+a
+	}
+	return "", KindText, false
+}
+
+func extract(question, text string) (answer string, kind Kind, ok bool) {
 	if s, ok := bare(question, text); ok {
 		a, k := normal(question, s)
 		return a, k, true
@@ -107,15 +119,15 @@ func statement(rest string, braced bool) string {
 	}
 	rest = strings.TrimLeft(rest, " \t\r\n*_")
 	line, _, _ := strings.Cut(rest, "\n")
-	if i := sentence.FindStringIndex(line); i != nil {
-		line = line[:i[0]]
+	if i := sentence.FindStringSubmatchIndex(line); i != nil {
+		line = line[:i[2]]
 	}
 	return strings.TrimSpace(line)
 }
 
 // sentence ends a statement inside a line: a full stop before a capital, as in
 // "18. She sells". A choice ("B. Paris") and an initial stay whole.
-var sentence = regexp.MustCompile(`[^A-Z\s][.!?]\)?\**\s+[A-Z]`)
+var sentence = regexp.MustCompile(`[^A-Z\s]([.!?])\)?\**\s+[A-Z]`)
 
 // last reports whether nothing but closing marks follows the statement.
 func last(rest, s string) bool {

@@ -28,3 +28,5 @@ func request(t testing.TB, question string, fields ...map[string]any) tenbit.Req
 	}
 	return req
 }
+
+func message(content string) tenbit.Message { return tenbit.Message{Content: content} }

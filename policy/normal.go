@@ -8,6 +8,7 @@ import (
 
 var (
 	choice = regexp.MustCompile(`^(?:(?i:option|choice) )?(?:\(([A-Za-z])(?:\)|$)|([A-Z])(?:[).:]|$))[*_]*(?:[ \t:.].*)?$`)
+	value  = regexp.MustCompile(`^[A-Z][.:]?[*_]* +[$]?[-−]?[0-9]`)
 	number = regexp.MustCompile(`^([-+−]?)(?:US|USD|EUR|A)?[ ]?[$€£¥]?[ ]?([-−]?)([0-9][0-9,]*(?:\.[0-9]+)?|\.[0-9]+)[ ]?(%|\\%|°)?(?: ([A-Za-z][A-Za-z/²³. -]{1,31}))?$`)
 	comma  = regexp.MustCompile(`^[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?$`)
 	ratio  = regexp.MustCompile(`^(-?)([0-9]{1,30})/([0-9]{1,30})$`)
@@ -41,9 +42,9 @@ func normal(question, s string) (string, Kind) {
 		return normalLiteral(s), KindText
 	}
 	if m := choice.FindStringSubmatch(s); m != nil {
-		// "C. elegans" is no choice unless the question offers one.
+		// "C. elegans" is no choice unless the question offers one; "C. 78" is.
 		l := strings.ToUpper(m[1] + m[2])
-		if m[2] == "" || strings.Trim(s[strings.Index(s, m[2])+1:], ").:*_ ") == "" || strings.Contains(s, m[2]+")") || offers(question, l[0]) {
+		if m[2] == "" || strings.Trim(s[strings.Index(s, m[2])+1:], ").:*_ ") == "" || strings.Contains(s, m[2]+")") || value.MatchString(s) || offers(question, l[0]) {
 			return l, KindLetter
 		}
 	}
@@ -55,6 +56,9 @@ func normal(question, s string) (string, Kind) {
 	}
 	if programs.MatchString(question) && !isConstant(s) && s != "" {
 		return quoted(s), KindText // a string that was stated without its quotes
+	}
+	if m := number.FindStringSubmatch(s); m != nil && m[5] != "" {
+		return strings.Join(strings.Fields(s), " "), KindText // "3 pm", "3 million"
 	}
 	s = normalText(s)
 	if n, ok := normalNumber(s); ok { // \frac{6}{3} is 2

@@ -3,6 +3,7 @@ package policy
 import (
 	"bytes"
 	"errors"
+	"slices"
 
 	"tenbit"
 )
@@ -13,7 +14,7 @@ import (
 // text model has learnt anything.
 type terms struct {
 	sources []source
-	prior   []uint64 // odds of the next symbol without any context, in 2^-termBits
+	priors  [2][]uint64 // odds of the next symbol without a context, in 2^-termBits: outside words, inside
 }
 
 // source is a text to learn from. A newline in it ends an answer, and one
@@ -35,7 +36,7 @@ const (
 )
 
 func newTerms(ask tenbit.Ask) terms {
-	t := terms{prior: termPrior()}
+	t := terms{priors: [2][]uint64{termPrior(false), termPrior(true)}}
 	add := func(text string, weight uint64, from int) {
 		text = text[max(0, len(text)-maxSource):]
 		t.sources = append(t.sources, source{[]byte("\n" + text + "\n"), weight, from})
@@ -74,7 +75,11 @@ func (t terms) code(c coder, a string) (string, error) {
 // odds of the next symbol after so. From the prior up, the counts behind each
 // longer context are mixed with what the shorter ones say.
 func (t terms) odds(so []byte) []uint32 {
-	p := append([]uint64(nil), t.prior...)
+	prior := t.priors[0]
+	if last := so[len(so)-1]; last >= 'a' && last <= 'z' {
+		prior = t.priors[1]
+	}
+	p := slices.Clone(prior)
 	for order := 0; order <= min(maxOrder, len(so)); order++ {
 		var counts [termSymbols]uint64
 		for _, s := range t.sources {
@@ -116,9 +121,12 @@ func (s source) count(context []byte, counts *[termSymbols]uint64) {
 	}
 }
 
+// english is how often each letter from a to z occurs in English prose, per mille.
+var english = [26]uint64{82, 15, 28, 43, 127, 22, 20, 61, 70, 2, 8, 40, 24, 67, 75, 19, 1, 60, 63, 91, 28, 10, 24, 2, 20, 1}
+
 // termPrior is what short answers are written in: digits, signs and brackets,
-// letters, then everything else.
-func termPrior() []uint64 {
+// letters, then everything else. Behind a lower-case letter comes a word.
+func termPrior(word bool) []uint64 {
 	p := make([]uint64, termSymbols)
 	var sum uint64
 	for i := range p {
@@ -127,12 +135,14 @@ func termPrior() []uint64 {
 			p[i] = 120
 		case c == '\n':
 			p[i] = 1
+		case c >= 'a' && c <= 'z' && word:
+			p[i] = 8 + english[c-'a']*3
+		case c >= 'a' && c <= 'z':
+			p[i] = 8 + english[c-'a']/4
 		case c >= '0' && c <= '9':
 			p[i] = 40
 		case bytes.IndexByte([]byte("()+-*/^,. '[]"), c) >= 0:
 			p[i] = 30
-		case c >= 'a' && c <= 'z':
-			p[i] = 16
 		case c >= 'A' && c <= 'Z':
 			p[i] = 6
 		case c > ' ' && c < 0x7f:
