@@ -1,0 +1,104 @@
+package test
+
+import (
+	"net/http"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"tenbit"
+	"tenbit/internal/fake"
+)
+
+// TestKillNineSpendsNothingTwice kills the edge while a reply is under way and
+// starts it again on the same ledger file: what was set aside stays spent, so
+// the window's limit holds across the crash.
+func TestKillNineSpendsNothingTwice(t *testing.T) {
+	const window, request = 5000, 4000 // bits
+	d := deploy(t, says("It is dark."), func(r fake.Received) fake.Behaviour {
+		if r.N == 0 {
+			return stalled(story + story)
+		}
+		return fake.Answers(story)
+	}, func(edge, _ tree) {
+		edge.set("ledger.kind", "bolt")
+		edge.set("ledger.path", filepath.Join(t.TempDir(), "ledger.db"))
+		setWindow(edge, window, request)
+	})
+	ctx := t.Context()
+	gone := make(chan struct{})
+	text := make(chan struct{})
+	go func() { // ends with the edge
+		defer close(gone)
+		resp, err := d.send(ctx, http.MethodPost, "/chat/completions", fresh(open, true))
+		if err == nil {
+			defer resp.Body.Close()
+			awaitText(resp.Body, text) //nolint:errcheck // the edge is killed
+		}
+	}()
+	await(t, "the first text", text)
+	d.Edge.kill(t)
+	await(t, "the request's end", gone)
+
+	began := time.Now()
+	d.startEdge(t, d.edgeConfig)
+	if left := d.left(t); left > (window-request)*tenbit.Bit {
+		t.Errorf("after the crash %v bits are left, want at most %v", left, (window-request)*tenbit.Bit)
+	}
+	t.Logf("the edge answered again %v after it was killed", time.Since(began))
+	var spent tenbit.Bits
+	for range 5 {
+		a := d.post(t, fresh(open, false))
+		if a.Status != http.StatusOK {
+			t.Fatalf("got %d, %.300s", a.Status, a.Body)
+		}
+		spent += a.Meter.Bits
+	}
+	if spent > (window-request)*tenbit.Bit {
+		t.Errorf("%v bits were sold after the crash, want at most %v", spent, (window-request)*tenbit.Bit)
+	}
+}
+
+// TestABudgetHoldsUnderConcurrency asks sixty times at once with a budget for a
+// few answers.
+func TestABudgetHoldsUnderConcurrency(t *testing.T) {
+	const window, request = 3000, 1000 // bits
+	for _, kind := range []string{"memory", "bolt", "redis"} {
+		t.Run(kind, func(t *testing.T) {
+			d := deploy(t, says("It is dark."), says(story), func(edge, _ tree) {
+				edge.set("ledger.kind", kind)
+				switch kind {
+				case "bolt":
+					edge.set("ledger.path", filepath.Join(t.TempDir(), "ledger.db"))
+				case "redis":
+					edge.set("redis.addr", startRedis(t))
+				}
+				setWindow(edge, window, request)
+			})
+			answers := make(chan answer)
+			for range 60 {
+				go func() { answers <- d.post(t, fresh(open, false)) }()
+			}
+			var sum tenbit.Bits
+			bought := 0
+			for range 60 {
+				a := await(t, "an answer", answers)
+				if a.Status != http.StatusOK {
+					t.Errorf("got %d, %.300s", a.Status, a.Body)
+				}
+				if sum += a.Meter.Bits; a.Meter.Bits > 0 {
+					bought++
+				} else if a.Meter.Degraded == "" {
+					t.Errorf("a local answer is not marked: %+v", a.Meter)
+				}
+			}
+			t.Logf("%d of 60 answers were bought, for %v of %v bits", bought, sum, window*tenbit.Bit)
+			if bought == 0 || sum > window*tenbit.Bit {
+				t.Errorf("%d answers bought for %v bits, want some, and at most %v", bought, sum, window*tenbit.Bit)
+			}
+			if left := d.left(t); left != window*tenbit.Bit-sum {
+				t.Errorf("%v bits are left, want %v", left, window*tenbit.Bit-sum)
+			}
+		})
+	}
+}

@@ -1,0 +1,115 @@
+package test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"tenbit"
+	"tenbit/internal/fake"
+)
+
+// deployment is an edge and an origin, a counting proxy on the link between
+// them, and a scripted model beside each.
+type deployment struct {
+	URL    string // the edge's API, with /v1
+	Key    string
+	Local  *fake.Upstream
+	Large  *fake.Upstream
+	Link   *fake.Proxy
+	Edge   *process
+	Origin *process
+
+	admin      string // base URL of the edge's admin listener
+	edgeConfig tree
+}
+
+// budget is what the deployments' tenant has, far more than any test spends
+// unless it sets another.
+const budget = 1_000_000_000
+
+// deploy starts everything. The large model answers with large, the local one
+// with local; change alters the configurations before the processes start.
+func deploy(t *testing.T, local, large func(fake.Received) fake.Behaviour, change func(edge, origin tree)) *deployment {
+	t.Helper()
+	d := &deployment{Local: fake.NewUpstream(t, local), Large: fake.NewUpstream(t, large)}
+	key, hash := newKey(t)
+	d.Key = key
+	edge := edgeTree(t, d.Local.URL, hash)
+	origin := originTree(t, d.Large.URL)
+	if change != nil {
+		change(edge, origin)
+	}
+	d.Origin = start(t, "origin", origin)
+	d.Link = fake.NewProxy(t, d.Origin.Addr)
+	edge.set("remote.url", "ws://"+d.Link.Addr+"/link")
+	d.startEdge(t, edge)
+	return d
+}
+
+func (d *deployment) startEdge(t *testing.T, config tree) {
+	t.Helper()
+	d.edgeConfig = config
+	d.Edge = start(t, "edge", config)
+	d.URL = "http://" + d.Edge.Addr + "/v1"
+	d.admin = "http://" + config["admin"].(tree)["listen"].(string)
+}
+
+// says answers every call with the same text.
+func says(text string) func(fake.Received) fake.Behaviour {
+	return func(fake.Received) fake.Behaviour { return fake.Answers(text) }
+}
+
+// inTurn answers with the texts, over and over.
+func inTurn(texts ...string) func(fake.Received) fake.Behaviour {
+	return func(r fake.Received) fake.Behaviour { return fake.Answers(texts[r.N%len(texts)]) }
+}
+
+// metric sums the samples of a metric over its labels, where labels contain want.
+func (d *deployment) metric(t *testing.T, name, want string) float64 {
+	t.Helper()
+	resp, err := http.Get(d.admin + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("metrics: %s, %v", resp.Status, err)
+	}
+	sum, found := 0.0, false
+	for _, m := range regexp.MustCompile(`(?m)^`+name+`(?:\{([^}]*)\})? (\S+)$`).FindAllStringSubmatch(string(text), -1) {
+		if !strings.Contains(m[1], want) {
+			continue
+		}
+		v, err := strconv.ParseFloat(m[2], 64)
+		if err != nil {
+			t.Fatalf("metric %s: %v", m[0], err)
+		}
+		sum, found = sum+v, true
+	}
+	if !found && want == "" {
+		t.Fatalf("no metric %s in:\n%s", name, text)
+	}
+	return sum
+}
+
+// left asks for the budget that is left, with a request that costs nothing.
+func (d *deployment) left(t *testing.T) tenbit.Bits {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	resp, err := d.send(ctx, http.MethodPost, "/chat/completions", chat("Say hello."), "x-tenbit-max-bits", "0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := read(t, resp)
+	if a.Status != http.StatusOK || a.Meter.Bits != 0 {
+		t.Fatalf("a request without bits: got %d, %v bits: %.300s", a.Status, a.Meter.Bits, a.Body)
+	}
+	return a.Meter.Left
+}

@@ -1,0 +1,187 @@
+package test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+
+	"tenbit"
+	"tenbit/internal/fake"
+)
+
+// TestTheOriginIsDown wants local answers, marked, until it is back.
+func TestTheOriginIsDown(t *testing.T) {
+	var config tree
+	d := deploy(t, says("It is dark."), says(story), func(_, origin tree) {
+		origin.set("listen", freeAddr(t)) // so that it can come back there
+		config = origin
+	})
+	d.Origin.stop(t)
+	for _, stream := range []bool{false, true} {
+		a := d.post(t, fresh(open, stream))
+		if a.Status != http.StatusOK || a.Text != "It is dark." || a.Meter.Route != "local" || a.Meter.Degraded == "" || a.Meter.Bits != 0 {
+			t.Errorf("stream %v: got %d, %q, %+v; want the draft, marked, for nothing", stream, a.Status, a.Text, a.Meter)
+		}
+	}
+	d.Origin = start(t, "origin", config)
+	var a answer
+	d.eventually(t, "the link's return", func() bool {
+		a = d.post(t, fresh(open, false))
+		return a.Meter.Degraded == ""
+	})
+	if a.Text != story || a.Meter.Route != "full" {
+		t.Errorf("after its return: got %q, %+v; want the large model's answer", a.Text, a.Meter)
+	}
+}
+
+// TestTheLocalModelIsDown wants 502, or the whole answer from the far side
+// where the configuration says so.
+func TestTheLocalModelIsDown(t *testing.T) {
+	refuses := func(fake.Received) fake.Behaviour { return fake.Refuses(503, "server_error", "", "resting") }
+	t.Run("reject", func(t *testing.T) {
+		d := deploy(t, refuses, says(story), nil)
+		a := d.post(t, chat(open))
+		if a.Status != http.StatusBadGateway || a.Error == nil || !strings.Contains(a.Error.Message, "local model") {
+			t.Errorf("got %d, %s; want 502 and a clear message", a.Status, a.Body)
+		}
+		if spent := d.settled(t, false); spent != 0 {
+			t.Errorf("%v bits were spent", spent)
+		}
+	})
+	t.Run("remote", func(t *testing.T) {
+		d := deploy(t, refuses, says(story), func(edge, _ tree) { edge.set("local.on_down", "remote") })
+		for _, stream := range []bool{false, true} {
+			a := d.post(t, fresh(open, stream))
+			if a.Status != http.StatusOK || a.Text != story || a.Meter.Route != "full" {
+				t.Errorf("stream %v: got %d, %+v, %.200s; want the large model's answer", stream, a.Status, a.Meter, a.Body)
+			}
+		}
+	})
+}
+
+// TestTheLargeModelFails wants local answers, marked.
+func TestTheLargeModelFails(t *testing.T) {
+	for name, b := range map[string]fake.Behaviour{
+		"an error":     fake.Refuses(500, "server_error", "", "oops"),
+		"garbage":      fake.Garbage(),
+		"a torn reply": {Content: story, NoDone: true, Finish: "null"},
+		"rate limited": fake.RateLimited(1e9),
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := deploy(t, says("It is dark."), func(fake.Received) fake.Behaviour { return b }, nil)
+			a := d.post(t, chat(open))
+			if a.Status != http.StatusOK || a.Text != "It is dark." || a.Meter.Degraded == "" {
+				t.Errorf("got %d, %+v, %.300s; want the draft, marked", a.Status, a.Meter, a.Body)
+			}
+			if spent := d.settled(t, true); spent != a.Meter.Bits {
+				t.Errorf("the ledger says %v bits, the answer %v", spent, a.Meter.Bits)
+			}
+		})
+	}
+}
+
+// TestTheLinkIsCut cuts the connection after every number of bytes from the
+// greeting to the reply's end.
+func TestTheLinkIsCut(t *testing.T) {
+	d := deploy(t, says("It is dark."), says(story), nil)
+	whole := d.post(t, fresh(open, false))
+	if whole.Text != story {
+		t.Fatalf("without a cut: got %d, %+v, %.300s", whole.Status, whole.Meter, whole.Body)
+	}
+	sum, degraded := whole.Meter.Bits, 0
+	for up := int64(1); up < whole.Meter.WireUp; up += 1 + whole.Meter.WireUp/5 {
+		sum += d.cutOnce(t, up, 0, &degraded)
+	}
+	for down := int64(1); down < whole.Meter.WireDown; down += 1 + whole.Meter.WireDown/10 {
+		sum += d.cutOnce(t, 0, down, &degraded)
+	}
+	if degraded == 0 {
+		t.Error("no cut was noticed")
+	}
+	if spent := d.settled(t, true); spent != sum {
+		t.Errorf("the ledger says %v bits, the answers %v", spent, sum)
+	}
+	if !strings.Contains(d.Edge.log.String(), "link") {
+		t.Errorf("the edge's log says nothing about the link")
+	}
+}
+
+// cutOnce asks while the link is about to be cut, and returns the bits charged.
+func (d *deployment) cutOnce(t *testing.T, up, down int64, degraded *int) tenbit.Bits {
+	t.Helper()
+	// The link has to stand before it can be cut in a request.
+	d.eventually(t, "the link's return", func() bool { return d.ready(t) })
+	d.Link.CutAfter(up, down)
+	a := d.post(t, fresh(open, false))
+	d.Link.CutAfter(0, 0)
+	switch {
+	case a.Status != http.StatusOK || a.Text != "It is dark." && a.Text != story:
+		t.Errorf("cut after %d up, %d down: got %d, %.300s", up, down, a.Status, a.Body)
+	case a.Text == "It is dark." && a.Meter.Degraded == "":
+		t.Errorf("cut after %d up, %d down: the draft is not marked: %+v", up, down, a.Meter)
+	case a.Text == "It is dark.":
+		*degraded++
+	}
+	return a.Meter.Bits
+}
+
+// ready asks the admin listener.
+func (d *deployment) ready(t *testing.T) bool {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.admin+"/readyz", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	return resp.StatusCode == http.StatusOK
+}
+
+// TestTheLinkIsCutInMidStream: text has left, so an error must follow it and
+// nothing may look like a whole answer.
+func TestTheLinkIsCutInMidStream(t *testing.T) {
+	d := deploy(t, says("It is dark."), func(fake.Received) fake.Behaviour { return stalled(story + story) }, nil)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	resp, err := d.send(ctx, http.MethodPost, "/chat/completions", chat(open, "stream", true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text := make(chan struct{})
+	body := &recorded{from: resp.Body}
+	ended := make(chan error, 1)
+	go func() { ended <- awaitText(body, text) }() // ends with the response
+	await(t, "the first text", text)
+	d.Link.Cut()
+	await(t, "the stream's end", ended)
+	a := answer{Body: body.String()}
+	a.readStream(t)
+	if a.Done || a.Error == nil || a.Finish != "" {
+		t.Errorf("got done %v, error %+v, finish %q; want an error event and no [DONE]:\n%.2000s", a.Done, a.Error, a.Finish, a.Body)
+	}
+	if spent := d.settled(t, true); spent <= 0 {
+		t.Errorf("text crossed and %v bits are charged", spent)
+	}
+}
+
+// TestAWrongToken keeps an edge without a link, and its log says why.
+func TestAWrongToken(t *testing.T) {
+	d := deploy(t, says("It is dark."), says(story), func(edge, _ tree) { edge.set("remote.token", strings.Repeat("wrong", 8)) })
+	a := d.post(t, chat(open))
+	if a.Status != http.StatusOK || a.Text != "It is dark." || a.Meter.Degraded == "" || a.Meter.Bits != 0 {
+		t.Errorf("got %d, %+v, %.300s; want the draft, marked, for nothing", a.Status, a.Meter, a.Body)
+	}
+	if len(d.Large.Seen()) != 0 {
+		t.Error("the large model was asked")
+	}
+	if log := d.Edge.log.String(); !strings.Contains(log, "token") && !strings.Contains(log, "401") {
+		t.Errorf("the edge's log does not say why:\n%s", log)
+	}
+}

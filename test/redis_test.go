@@ -1,0 +1,88 @@
+package test
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"os/exec"
+	"testing"
+	"time"
+)
+
+// startRedis runs a real Redis on a free loopback port until the test ends.
+func startRedis(t *testing.T) string {
+	t.Helper()
+	bin, err := exec.LookPath("redis-server")
+	if err != nil {
+		missing(t, "redis", "redis-server is not installed")
+	}
+	addr := freeAddr(t)
+	_, port, _ := net.SplitHostPort(addr)
+	cmd := exec.Command(bin, "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir())
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill() //nolint:errcheck // it may have been stopped by the test
+		cmd.Wait()         //nolint:errcheck // killed
+	})
+	(&deployment{}).eventually(t, "redis", func() bool {
+		c, err := net.DialTimeout("tcp", addr, time.Second)
+		if err != nil {
+			return false
+		}
+		defer c.Close()
+		fmt.Fprint(c, "PING\r\n")
+		answer := make([]byte, 7)
+		n, _ := c.Read(answer)
+		return string(answer[:n]) == "+PONG\r\n"
+	})
+	return addr
+}
+
+// TestTwoEdgesShareRedis: what one edge bought the other finds in the cache,
+// and both see the same budget.
+func TestTwoEdgesShareRedis(t *testing.T) {
+	addr := startRedis(t)
+	shared := func(edge, _ tree) {
+		edge.set("ledger.kind", "redis")
+		edge.set("redis.addr", addr)
+		edge.set("cache.redis", true)
+	}
+	d := deploy(t, says("It is dark."), says(story), shared)
+	first := d.post(t, chat(open))
+	if first.Text != story || first.Meter.Bits <= 0 {
+		t.Fatalf("got %d, %+v, %.300s", first.Status, first.Meter, first.Body)
+	}
+	one := d.Edge
+	config := d.edgeConfig
+	config.set("listen", "127.0.0.1:0")
+	config.set("admin.listen", freeAddr(t))
+	d.startEdge(t, config)
+	if d.Edge.Addr == one.Addr {
+		t.Fatal("the second edge is the first")
+	}
+	second := d.post(t, chat(open))
+	if second.Text != story || second.Meter.Route != "cache" || second.Meter.Bits != 0 || second.Meter.Left != first.Meter.Left {
+		t.Errorf("the second edge: got %d, %+v, %.300s; want the cached answer and %v bits left", second.Status, second.Meter, second.Body, first.Meter.Left)
+	}
+}
+
+// TestRedisIsAway: the far side is closed without a ledger, local answers go
+// on, marked, and soon.
+func TestRedisIsAway(t *testing.T) {
+	d := deploy(t, says("It is dark."), says(story), func(edge, _ tree) {
+		edge.set("ledger.kind", "redis")
+		edge.set("redis.addr", freeAddr(t))
+	})
+	for range 3 {
+		began := time.Now()
+		a := d.post(t, fresh(open, false))
+		if a.Status != http.StatusOK || a.Text != "It is dark." || a.Meter.Degraded == "" || a.Meter.Bits != 0 {
+			t.Errorf("got %d, %+v, %.300s; want the draft, marked, for nothing", a.Status, a.Meter, a.Body)
+		}
+		if took := time.Since(began); took > 2*time.Second {
+			t.Errorf("took %v", took)
+		}
+	}
+}
