@@ -65,9 +65,9 @@ func TestGoldenBits(t *testing.T) {
 	if got+"\n" != string(want) {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	fast := dotRows
-	defer func() { dotRows = fast }()
-	dotRows = dotRowsGo
+	rows, dot, mad := dotRows, dotWide, madWide
+	defer func() { dotRows, dotWide, madWide = rows, dot, mad }()
+	dotRows, dotWide, madWide = dotRowsGo, dotWideGo, madWideGo
 	if got := bitsOf(t, open(t, data, Options{Threads: 1})); got+"\n" != string(want) {
 		t.Errorf("plain Go: got %s, want %s", got, want)
 	}

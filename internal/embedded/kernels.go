@@ -58,3 +58,23 @@ func madHalfGo(y, x []uint16, v float32) {
 		y[i] = narrow(widen[y[i]] + p)
 	}
 }
+
+// dotWide is the sum of q[i] * k[i] in int64, wrapping.
+var dotWide = dotWideGo
+
+func dotWideGo(q, k []int32) int64 {
+	var sum int64
+	for i, x := range k[:len(q)] {
+		sum += int64(x) * int64(q[i])
+	}
+	return sum
+}
+
+// madWide is acc[i] += v[i] * w, wrapping.
+var madWide = madWideGo
+
+func madWideGo(acc []int64, v []int32, w int32) {
+	for i, x := range v[:len(acc)] {
+		acc[i] += int64(x) * int64(w)
+	}
+}

@@ -27,6 +27,21 @@ func init() {
 		}
 		madHalfGo(y[n:], x[n:], v)
 	}
+	dotWide = func(q, k []int32) int64 {
+		n, k := len(q)&^7, k[:len(q)]
+		sum := dotWideGo(q[n:], k[n:])
+		if n > 0 {
+			sum += dotWideAVX2(&q[0], &k[0], n)
+		}
+		return sum
+	}
+	madWide = func(acc []int64, v []int32, w int32) {
+		n, v := len(acc)&^7, v[:len(acc)]
+		if n > 0 {
+			madWideAVX2(&acc[0], &v[0], w, n)
+		}
+		madWideGo(acc[n:], v[n:], w)
+	}
 }
 
 //go:noescape
@@ -37,3 +52,9 @@ func dotHalfAVX2(w, x, out *float32, rows, n int)
 
 //go:noescape
 func madHalfF16C(y, x *uint16, v float32, n int)
+
+//go:noescape
+func dotWideAVX2(q, k *int32, n int) int64
+
+//go:noescape
+func madWideAVX2(acc *int64, v *int32, w int32, n int)

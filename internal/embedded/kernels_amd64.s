@@ -111,3 +111,60 @@ mstep:
 	JLT       mstep
 	VZEROUPPER
 	RET
+
+// func dotWideAVX2(q, k *int32, n int) int64
+TEXT ·dotWideAVX2(SB), NOSPLIT, $0-32
+	MOVQ  q+0(FP), SI
+	MOVQ  k+8(FP), DX
+	MOVQ  n+16(FP), CX
+	XORQ  AX, AX
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+
+wstep:
+	VMOVDQU (SI)(AX*4), Y2
+	VMOVDQU (DX)(AX*4), Y3
+	VPSRLQ  $32, Y2, Y4
+	VPSRLQ  $32, Y3, Y5
+	VPMULDQ Y2, Y3, Y2      // even elements, sign taken from their own 32 bits
+	VPMULDQ Y4, Y5, Y4      // odd elements
+	VPADDQ  Y2, Y0, Y0
+	VPADDQ  Y4, Y1, Y1
+	ADDQ    $8, AX
+	CMPQ    AX, CX
+	JLT     wstep
+
+	VPADDQ       Y1, Y0, Y0
+	VEXTRACTI128 $1, Y0, X1
+	VPADDQ       X1, X0, X0
+	VPSHUFD      $0x4e, X0, X1
+	VPADDQ       X1, X0, X0
+	VMOVQ        X0, AX
+	MOVQ         AX, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func madWideAVX2(acc *int64, v *int32, w int32, n int)
+TEXT ·madWideAVX2(SB), NOSPLIT, $0-32
+	MOVQ         acc+0(FP), DI
+	MOVQ         v+8(FP), SI
+	MOVL         w+16(FP), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	MOVQ         n+24(FP), CX
+	XORQ         AX, AX
+
+astep:
+	VPMOVSXDQ (SI)(AX*4), Y1
+	VPMOVSXDQ 16(SI)(AX*4), Y2
+	VPMULDQ   Y0, Y1, Y1
+	VPMULDQ   Y0, Y2, Y2
+	VPADDQ    (DI)(AX*8), Y1, Y1
+	VPADDQ    32(DI)(AX*8), Y2, Y2
+	VMOVDQU   Y1, (DI)(AX*8)
+	VMOVDQU   Y2, 32(DI)(AX*8)
+	ADDQ      $8, AX
+	CMPQ      AX, CX
+	JLT       astep
+	VZEROUPPER
+	RET

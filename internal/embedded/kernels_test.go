@@ -47,6 +47,29 @@ func TestKernelsEqualPlainGo(t *testing.T) {
 	}
 }
 
+func TestWideKernelsEqualPlainGo(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	for n := range 70 {
+		q, k := make([]int32, n), make([]int32, n+2)
+		for i := range k {
+			k[i] = int32(rng.Uint32())
+		}
+		acc := make([]int64, n)
+		for i := range q {
+			q[i], acc[i] = int32(rng.Uint32()), int64(rng.Uint64())
+		}
+		if got, want := dotWide(q, k), dotWideGo(q, k); got != want {
+			t.Errorf("dotWide of %d: got %d, want %d", n, got, want)
+		}
+		want, w := slices.Clone(acc), int32(rng.Uint32())
+		madWide(acc, k, w)
+		madWideGo(want, k, w)
+		if !slices.Equal(acc, want) {
+			t.Errorf("madWide of %d: got %v, want %v", n, acc, want)
+		}
+	}
+}
+
 func TestHalfRoundTrips(t *testing.T) {
 	for h := range 1 << 16 {
 		f := widen[h]

@@ -182,7 +182,7 @@ func (t *llama) feed(b *llamaBlock, h, o []float32) {
 // a running maximum, the values added up in half precision.
 func (s *llamaState) attend(l int, q []float32, pos int) []float32 {
 	t := s.t
-	scale := float32(1 / math.Sqrt(float64(t.head)))
+	scale := 1 / float32(math.Sqrt(float64(t.head))) // two roundings, as in C
 	out := make([]float32, t.dim)
 	acc, key := make([]uint16, t.head), make([]float32, t.head)
 	var dot [1]float32

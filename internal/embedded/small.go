@@ -225,17 +225,17 @@ func (s *ternaryState) attend(l int, q []int64, pos int) []int64 {
 	out := make([]int64, t.dim)
 	p := make([]int64, pos+1)
 	sums := make([]int64, t.head)
+	qs := make([]int32, t.dim)
+	for i, x := range q {
+		qs[i] = int32(x)
+	}
 	for hd := range t.heads {
 		at := hd / (t.heads / t.kvHeads) * t.head
-		qh := q[hd*t.head:][:t.head]
+		qh := qs[hd*t.head:][:t.head]
 		top := int64(math.MinInt64)
 		for j := range p {
 			k, _ := s.kv.at(l, j)
-			var sum int64
-			for i, x := range k[at:][:len(qh)] {
-				sum += int64(x) * qh[i]
-			}
-			p[j] = sum >> 16 * t.scale >> 16
+			p[j] = dotWide(qh, k[at:]) >> 16 * t.scale >> 16
 			top = max(top, p[j])
 		}
 		clear(sums)
@@ -247,9 +247,7 @@ func (s *ternaryState) attend(l int, q []int64, pos int) []int64 {
 			}
 			total += w
 			_, v := s.kv.at(l, j)
-			for i, x := range v[at:][:len(sums)] {
-				sums[i] += int64(x) * w
-			}
+			madWide(sums, v[at:], int32(w))
 		}
 		for i, x := range sums {
 			out[hd*t.head+i] = div(x, total)
