@@ -19,9 +19,6 @@ func newKey(t *testing.T) (key, hash string) {
 	return key, hash
 }
 
-// keySecret is the HMAC secret of the tests' configurations.
-const keySecret = "a secret of the tests, thirty-two bytes"
-
 func TestKeysDiffer(t *testing.T) {
 	a, hashA := newKey(t)
 	b, hashB := newKey(t)
@@ -33,13 +30,13 @@ func TestKeysDiffer(t *testing.T) {
 // TestCheckHidesSecretsAndListsProblems runs gatewayd check.
 func TestCheckHidesSecretsAndListsProblems(t *testing.T) {
 	key, hash := newKey(t)
-	edge := edgeTree(t, "http://127.0.0.1:1/v1", hash)
-	edge.set("remote.url", "ws://127.0.0.1:2/link")
+	token, _ := newKey(t)
+	edge := edgeTree(t, "http://127.0.0.1:1/v1", hash, token)
 	out, errs, code := once(t, "", "check", "-config", edge.write(t))
 	if code != 0 || out == "" {
 		t.Fatalf("a good configuration: got %d, %q", code, errs)
 	}
-	for _, secret := range []string{keySecret, linkToken, key} {
+	for _, secret := range []string{keySecret, token, key} {
 		if strings.Contains(out+errs, secret) {
 			t.Errorf("the secret %.8s... is shown:\n%s", secret, out)
 		}

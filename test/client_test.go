@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // openAI is the real OpenAI client, in a Node.js process of its own.
@@ -130,4 +132,33 @@ func (r report) text() string {
 		}
 	}
 	return b.String()
+}
+
+// toolCalls are the tool calls of a plain answer, or the deltas of a streamed one.
+func (r report) toolCalls() string {
+	if r.Completion != nil {
+		return string(r.Completion.Choices[0].Message.ToolCalls)
+	}
+	for _, c := range r.Chunks {
+		if len(c.Choices) > 0 && c.Choices[0].Delta.ToolCalls != nil {
+			return string(c.Choices[0].Delta.ToolCalls)
+		}
+	}
+	return ""
+}
+
+// sameJSON compares but for the order of keys and the index that deltas have.
+func sameJSON(t *testing.T, got, want string) bool {
+	t.Helper()
+	var g, w []map[string]any
+	if err := json.Unmarshal([]byte(want), &w); err != nil {
+		t.Fatal(err)
+	}
+	if json.Unmarshal([]byte(got), &g) != nil {
+		return false
+	}
+	for _, call := range g {
+		delete(call, "index")
+	}
+	return cmp.Equal(g, w)
 }

@@ -2,7 +2,6 @@ package test
 
 import (
 	"net/http"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -21,8 +20,7 @@ func TestKillNineSpendsNothingTwice(t *testing.T) {
 		}
 		return fake.Answers(story)
 	}, func(edge, _ tree) {
-		edge.set("ledger.kind", "bolt")
-		edge.set("ledger.path", filepath.Join(t.TempDir(), "ledger.db"))
+		bolt(t, edge)
 		setWindow(edge, window, request)
 	})
 	ctx := t.Context()
@@ -69,9 +67,9 @@ func TestABudgetHoldsUnderConcurrency(t *testing.T) {
 				edge.set("ledger.kind", kind)
 				switch kind {
 				case "bolt":
-					edge.set("ledger.path", filepath.Join(t.TempDir(), "ledger.db"))
+					bolt(t, edge)
 				case "redis":
-					edge.set("redis.addr", startRedis(t))
+					edge.set("ledger.redis.addr", startRedis(t))
 				}
 				setWindow(edge, window, request)
 			})

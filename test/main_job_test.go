@@ -25,7 +25,7 @@ func TestAnOpenAIClientGetsAnAnswer(t *testing.T) {
 	d := deploy(t, says("The harbour is dark."), says(story), nil)
 	client := newOpenAI(t)
 	for _, stream := range []bool{false, true} {
-		r := client.do(t, order{Base: d.URL, Key: d.Key, Body: chat(open, "stream", stream), Headers: map[string]string{"x-tenbit-cache": "no-store"}})
+		r := client.do(t, order{Base: d.URL, Key: d.Key, Body: fresh(open, stream)})
 		if r.Error != nil || r.Status != http.StatusOK || r.text() != story {
 			t.Fatalf("stream %v: got %d, %+v, %q; want %q", stream, r.Status, r.Error, r.text(), story)
 		}
@@ -147,7 +147,7 @@ func TestFullIsByteExact(t *testing.T) {
 			d := deploy(t, says("It is dark."), func(fake.Received) fake.Behaviour { return tt.reply }, nil)
 			client := newOpenAI(t)
 			for _, stream := range []bool{false, true} {
-				body := chat(open, "stream", stream, "tenbit", map[string]any{"cache": "no-store"})
+				body := fresh(open, stream)
 				if tt.tools != "" {
 					body["tools"] = tools
 				}

@@ -15,8 +15,9 @@ func TestRealOllamaAtBothEnds(t *testing.T) {
 	small.CreateTiny(t, "small", ollamatest.Model{Seed: 1, Lines: []ollamatest.Line{{Text: "Answer: 3", Weight: 5}, {Text: "Answer: 4", Weight: 3}}})
 	large.CreateTiny(t, "large", ollamatest.Model{Seed: 2, Lines: []ollamatest.Line{{Text: "Answer: 4", Weight: 1}}})
 	d := deploy(t, nil, nil, func(edge, origin tree) {
-		edge["local"] = tree{"kind": "ollama", "url": small.URL, "model": "small", "samples": 8}
-		origin["large"] = tree{"kind": "openai", "url": large.URL + "/v1", "model": "large", "api_key": "unused"}
+		edge["local"] = tree{"kind": "ollama", "url": small.URL, "model": "small", "threads": 1}
+		edge.set("policy.samples", 8)
+		origin["large"] = tree{"kind": "openai", "url": large.URL + "/v1", "model": "large", "key": "unused"}
 	})
 	client := newOpenAI(t)
 	var sum tenbit.Bits

@@ -50,7 +50,7 @@ func TestTheLocalModelIsDown(t *testing.T) {
 		}
 	})
 	t.Run("remote", func(t *testing.T) {
-		d := deploy(t, refuses, says(story), func(edge, _ tree) { edge.set("local.on_down", "remote") })
+		d := deploy(t, refuses, says(story), func(edge, _ tree) { edge.set("policy.local_down", "remote") })
 		for _, stream := range []bool{false, true} {
 			a := d.post(t, fresh(open, stream))
 			if a.Status != http.StatusOK || a.Text != story || a.Meter.Route != "full" {

@@ -46,8 +46,8 @@ func TestTwoEdgesShareRedis(t *testing.T) {
 	addr := startRedis(t)
 	shared := func(edge, _ tree) {
 		edge.set("ledger.kind", "redis")
-		edge.set("redis.addr", addr)
-		edge.set("cache.redis", true)
+		edge.set("ledger.redis.addr", addr)
+		edge.set("cache.redis.addr", addr)
 	}
 	d := deploy(t, says("It is dark."), says(story), shared)
 	first := d.post(t, chat(open))
@@ -73,7 +73,7 @@ func TestTwoEdgesShareRedis(t *testing.T) {
 func TestRedisIsAway(t *testing.T) {
 	d := deploy(t, says("It is dark."), says(story), func(edge, _ tree) {
 		edge.set("ledger.kind", "redis")
-		edge.set("redis.addr", freeAddr(t))
+		edge.set("ledger.redis.addr", freeAddr(t))
 	})
 	for range 3 {
 		began := time.Now()
