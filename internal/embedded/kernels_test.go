@@ -101,3 +101,12 @@ func TestIntegerRoot(t *testing.T) {
 		}
 	}
 }
+
+func TestVectorExponential(t *testing.T) {
+	for x := float32(-87); x <= 87; x += 0.0137 {
+		want := math.Exp(float64(x))
+		if got := float64(expVector(x)); math.Abs(got/want-1) > 2.5e-7 {
+			t.Errorf("e^%v: got %v, want %v", x, got, want)
+		}
+	}
+}

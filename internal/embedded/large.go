@@ -171,7 +171,7 @@ func (t *llama) feed(b *llamaBlock, h, o []float32) {
 	x := roundHalf(t.norm(h, b.ffnNorm))
 	gate, up := b.gate.apply(x), b.up.apply(x)
 	for i, g := range gate {
-		gate[i] = float32(g/(1+expf(-g))) * up[i]
+		gate[i] = float32(g/(1+expVector(-g))) * up[i]
 	}
 	for i, y := range b.down.apply(roundHalf(gate)) {
 		h[i] += y
@@ -257,6 +257,25 @@ func (m *half) apply(x []float32) []float32 {
 	y := make([]float32, m.rows)
 	dotHalf(m.w, x, y, m.in)
 	return y
+}
+
+// expVector is ggml_v_expf as ggml compiles it for SSE2: after Arm's optimized
+// routines, off by up to 2 units in the last place, which is enough to round
+// another way to half precision.
+func expVector(x float32) float32 {
+	if x > 87 || x < -87 || x != x {
+		return expf(x) // there ggml has another branch; SiLU is 0 or x on either
+	}
+	const shift = 0x1.8p23
+	z := float32(x*0x1.715476p+0) + shift
+	n := z - shift
+	b := float32(x-float32(n*0x1.62e4p-1)) - float32(n*0x1.7f7d1cp-20)
+	k := math.Float32frombits(math.Float32bits(z)<<23 + math.Float32bits(1))
+	u := float32(b * b)
+	p := float32(0x1.0e4020p-7*b) + 0x1.573e2ep-5
+	q := float32(0x1.555e66p-3*b) + 0x1.fffdb6p-2
+	j := float32(float32(float32(p*u)+q)*u) + float32(0x1.ffffecp-1*b)
+	return float32(j*k) + k
 }
 
 // expf is e^x rounded to float32. math.Exp has assembly on some processors;
