@@ -45,10 +45,15 @@ func Pack(m Model, data []byte, context ...[]byte) []byte {
 	e.EndText(t)
 	packed := binary.BigEndian.AppendUint32([]byte{modelID(m)}, Digest(data))
 	packed = append(packed, e.Finish()...)
-	if plain := ZstdCompress(data); len(plain)+1 <= len(packed) {
-		return append([]byte{modelPlain}, plain...)
+	if plain := PackPlain(data); len(plain) <= len(packed) {
+		return plain
 	}
 	return packed
+}
+
+// PackPlain stores data without a model; [Unpack] restores it with any.
+func PackPlain(data []byte) []byte {
+	return append([]byte{modelPlain}, ZstdCompress(data)...)
 }
 
 // Unpack restores what [Pack] stored. Anything else is an error that wraps

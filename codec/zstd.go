@@ -56,7 +56,7 @@ func ZstdDecompress(p []byte, maxLen int) ([]byte, error) {
 
 func unzstd(frame []byte, maxLen int) ([]byte, error) {
 	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-		zstd.WithDecoderMaxMemory(uint64(max(maxLen, 1))), zstd.WithDecoderMaxWindow(8<<20))
+		zstd.WithDecoderMaxMemory(uint64(maxLen)+8<<20), zstd.WithDecoderMaxWindow(8<<20))
 	if err != nil {
 		return nil, fmt.Errorf("open zstd: %w", err)
 	}

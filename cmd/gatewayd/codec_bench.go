@@ -1,0 +1,289 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/zstd"
+	"github.com/ulikunitz/xz"
+
+	"tenbit/codec"
+)
+
+// benchText is a line of a corpus file.
+type benchText struct {
+	Domain   string `json:"domain"`
+	Prompt   string `json:"prompt"`
+	Response string `json:"response"`
+}
+
+// benchResult is one model's result on one file, one domain or everything. Bytes
+// a second count what a model is primed with and what it codes.
+type benchResult struct {
+	File    string  `json:"file"`
+	Model   string  `json:"model"`
+	N       int     `json:"n"`
+	Bytes   int     `json:"bytes"`
+	Coded   int     `json:"coded_bytes"`
+	Ratio   float64 `json:"ratio"`
+	Prompts float64 `json:"prompt_ratio"` // the prompts themselves, without context
+	Encode  float64 `json:"encode_bytes_per_s"`
+	Decode  float64 `json:"decode_bytes_per_s"`
+
+	worked                   int // bytes primed and coded
+	promptBytes, promptCoded int
+	encoding, decoding       time.Duration
+}
+
+// benchCoder is a way to pack one text given its prompt.
+type benchCoder struct {
+	name   string
+	primed bool // reads the context
+	pack   func(text, context []byte) ([]byte, error)
+	unpack func(packed, context []byte, size int) ([]byte, error)
+}
+
+func codecBench(args []string, stdout, stderr io.Writer) error {
+	flags := flag.NewFlagSet("codec bench", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	asJSON := flags.Bool("json", false, "print one JSON object per file and model")
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return err
+		}
+		return fmt.Errorf("%w: %w", errUsage, err)
+	}
+	if flags.NArg() == 0 {
+		return fmt.Errorf("%w: no file", errUsage)
+	}
+	coders, err := benchCoders()
+	if err != nil {
+		return err
+	}
+	var results []*benchResult
+	for _, name := range flags.Args() {
+		texts, err := readCorpus(name)
+		if err != nil {
+			return err
+		}
+		for _, c := range coders {
+			rs, err := c.measure(name, texts)
+			if err != nil {
+				return fmt.Errorf("%s: %s: %w", name, c.name, err)
+			}
+			results = append(results, rs...)
+		}
+	}
+	if flags.NArg() > 1 {
+		results = append(results, totals(results)...)
+	}
+	return printBench(stdout, results, *asJSON)
+}
+
+// measure codes every text of a file and checks that it decodes. It returns the
+// file's result, followed by one per domain where the file holds several.
+func (c benchCoder) measure(file string, texts []benchText) ([]*benchResult, error) {
+	all := &benchResult{File: file, Model: c.name}
+	results := []*benchResult{all}
+	domains := map[string]*benchResult{}
+	for _, t := range texts {
+		one, err := c.text(t)
+		if err != nil {
+			return nil, err
+		}
+		all.add(one)
+		d := domains[t.Domain]
+		if d == nil {
+			d = &benchResult{File: file + ":" + t.Domain, Model: c.name}
+			domains[t.Domain] = d
+			results = append(results, d)
+		}
+		d.add(one)
+	}
+	if len(domains) == 1 {
+		results = results[:1]
+	}
+	for _, r := range results {
+		r.finish()
+	}
+	return results, nil
+}
+
+func (c benchCoder) text(t benchText) (*benchResult, error) {
+	text, prompt := []byte(t.Response), []byte(t.Prompt)
+	r := &benchResult{N: 1, Bytes: len(text), worked: len(text), promptBytes: len(prompt)}
+	if c.primed {
+		r.worked += len(prompt)
+	}
+	start := time.Now()
+	packed, err := c.pack(text, prompt)
+	if err != nil {
+		return nil, err
+	}
+	r.encoding, r.Coded = time.Since(start), len(packed)
+	start = time.Now()
+	got, err := c.unpack(packed, prompt, len(text))
+	if err != nil {
+		return nil, err
+	}
+	r.decoding = time.Since(start)
+	if !bytes.Equal(got, text) {
+		return nil, errors.New("decoded text differs")
+	}
+	if len(prompt) > 0 {
+		alone, err := c.pack(prompt, nil)
+		if err != nil {
+			return nil, err
+		}
+		r.promptCoded = len(alone)
+	}
+	return r, nil
+}
+
+func (r *benchResult) add(o *benchResult) {
+	r.N += o.N
+	r.Bytes += o.Bytes
+	r.Coded += o.Coded
+	r.worked += o.worked
+	r.promptBytes += o.promptBytes
+	r.promptCoded += o.promptCoded
+	r.encoding += o.encoding
+	r.decoding += o.decoding
+}
+
+func (r *benchResult) finish() {
+	r.Ratio = float64(r.Coded) / float64(max(r.Bytes, 1))
+	r.Prompts = float64(r.promptCoded) / float64(max(r.promptBytes, 1))
+	r.Encode = float64(r.worked) / max(r.encoding.Seconds(), 1e-9)
+	r.Decode = float64(r.worked) / max(r.decoding.Seconds(), 1e-9)
+}
+
+// totals sums the files' results by model, in the order of the first file.
+func totals(results []*benchResult) []*benchResult {
+	var sums []*benchResult
+	byModel := map[string]*benchResult{}
+	for _, r := range results {
+		if _, domain, cut := strings.Cut(r.File, ".jsonl"); cut && strings.Contains(domain, ":") {
+			continue // part of a file
+		}
+		s := byModel[r.Model]
+		if s == nil {
+			s = &benchResult{File: "total", Model: r.Model}
+			byModel[r.Model] = s
+			sums = append(sums, s)
+		}
+		s.add(r)
+	}
+	for _, s := range sums {
+		s.finish()
+	}
+	return sums
+}
+
+func printBench(w io.Writer, results []*benchResult, asJSON bool) error {
+	if asJSON {
+		e := json.NewEncoder(w)
+		for _, r := range results {
+			if err := e.Encode(r); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "file\tmodel\tn\tratio\tprompts\tencode kB/s\tdecode kB/s")
+	for _, r := range results {
+		fmt.Fprintf(t, "%s\t%s\t%d\t%.4f\t%.4f\t%.0f\t%.0f\n", r.File, r.Model, r.N, r.Ratio, r.Prompts, r.Encode/1e3, r.Decode/1e3)
+	}
+	return t.Flush()
+}
+
+// readCorpus reads a file of JSON lines, unpacking .xz.
+func readCorpus(name string) ([]benchText, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var r io.Reader = bufio.NewReader(f)
+	if strings.HasSuffix(name, ".xz") {
+		if r, err = xz.NewReader(r); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	var texts []benchText
+	d := json.NewDecoder(r)
+	for {
+		var t benchText
+		if err := d.Decode(&t); errors.Is(err, io.EOF) {
+			return texts, nil
+		} else if err != nil {
+			return nil, fmt.Errorf("%s: line %d: %w", name, len(texts)+1, err)
+		}
+		texts = append(texts, t)
+	}
+}
+
+// benchCoders are our models and what they are measured against.
+func benchCoders() ([]benchCoder, error) {
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.EncoderLevelFromZstd(19)), zstd.WithEncoderCRC(false), zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		return nil, err
+	}
+	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1))
+	if err != nil {
+		return nil, err
+	}
+	m := codec.Default()
+	return []benchCoder{
+		{
+			m.Name(), true,
+			func(text, context []byte) ([]byte, error) { return codec.Pack(m, text, contexts(context)...), nil },
+			func(p, context []byte, size int) ([]byte, error) {
+				return codec.Unpack(m, p, size, contexts(context)...)
+			},
+		},
+		{
+			"plain", false,
+			func(text, _ []byte) ([]byte, error) { return codec.PackPlain(text), nil },
+			func(p, _ []byte, size int) ([]byte, error) { return codec.Unpack(m, p, size) },
+		},
+		{
+			"zstd-19", false,
+			func(text, _ []byte) ([]byte, error) { return enc.EncodeAll(text, nil), nil },
+			func(p, _ []byte, _ int) ([]byte, error) { return dec.DecodeAll(p, nil) },
+		},
+		{"brotli-11", false, brotliPack, func(p, _ []byte, _ int) ([]byte, error) {
+			return io.ReadAll(brotli.NewReader(bytes.NewReader(p)))
+		}},
+	}, nil
+}
+
+func contexts(c []byte) [][]byte {
+	if len(c) == 0 {
+		return nil
+	}
+	return [][]byte{c}
+}
+
+func brotliPack(text, _ []byte) ([]byte, error) {
+	var b bytes.Buffer
+	w := brotli.NewWriterLevel(&b, brotli.BestCompression)
+	if _, err := w.Write(text); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
