@@ -1,0 +1,152 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"tenbit"
+)
+
+// follower sends one reply on one stream of one connection. Its methods' ctx
+// ends with the connection, or with cause errCancelled when the edge cancels.
+type follower struct {
+	c      *conn
+	stream uint16
+	stop   context.CancelCauseFunc
+}
+
+// close frees the number and sends the last frame, in this order: the edge may
+// use the number again as soon as the frame is there.
+func (f *follower) close(ctx context.Context, fr frame) error {
+	f.c.mu.Lock()
+	delete(f.c.streams, f.stream)
+	f.c.mu.Unlock()
+	defer f.stop(nil)
+	return f.c.send(ctx, fr)
+}
+
+// refuse closes a stream before anything was spent.
+func (f *follower) refuse(ctx context.Context, code Code) error {
+	return f.close(ctx, failure{stream: f.stream, code: code})
+}
+
+// ask reads the texts of an admitted ask, finds or starts its reply, and sends it.
+func (f *follower) ask(ctx context.Context, a ask, size int64) {
+	e, s := f.c.edge, f.c.srv
+	t, err := a.unpack(f.c.model)
+	if err != nil {
+		e.leave(size)
+		code := CodeBadRequest
+		if errors.Is(err, errDigest) {
+			code = CodeMismatch
+		}
+		s.cfg.Log.Warn("bad ask", "edge", e.Name, "id", t.ID, "err", err)
+		_ = f.refuse(ctx, code)
+		return
+	}
+	t.Tenant = tenbit.TenantID(e.Name) + "/" + t.Tenant
+	t.Modes &= f.c.modes
+	r, serveCtx := e.enroll(s.ctx, a.id, hashAsk(a))
+	if r == nil {
+		e.leave(size)
+		_ = f.refuse(ctx, CodeRepeatedID)
+		return
+	}
+	r.attach()
+	switch {
+	case serveCtx == nil:
+		e.leave(size)
+	case !s.run(func() {
+		defer e.leave(size)
+		s.serve(serveCtx, r, t)
+		r.retire()
+	}):
+		r.finish(tenbit.Sent{}, CodeUnavailable)
+		e.leave(size)
+	}
+	f.follow(ctx, r, 0)
+}
+
+// follow sends a reply from an offset to its end.
+func (f *follower) follow(ctx context.Context, r *reply, from int) {
+	for granted := false; ; {
+		v, ok := f.gather(ctx, r, from)
+		if !ok {
+			f.abandon(ctx, r)
+			return
+		}
+		if v.failed != 0 {
+			_ = f.close(ctx, failure{f.stream, v.failed, v.spent})
+			r.detach(0)
+			return
+		}
+		if v.shift > 0 && !granted {
+			granted = true
+			if f.c.send(ctx, grant{f.stream, v.shift}) != nil {
+				f.abandon(ctx, r)
+				return
+			}
+		}
+		if v.last {
+			if f.close(ctx, end{f.stream, v.sent, v.chunk}) == nil {
+				r.detach(0)
+				return
+			}
+			r.detach(f.c.srv.cfg.Grace)
+			return
+		}
+		if len(v.chunk) > 0 && f.c.send(ctx, data{f.stream, v.chunk}) != nil {
+			f.abandon(ctx, r)
+			return
+		}
+		from += len(v.chunk)
+	}
+}
+
+// gather waits until bytes leave: Coalesce after the first of them, when
+// CoalesceBytes are there, or at the end. False: the edge or the connection is gone.
+func (f *follower) gather(ctx context.Context, r *reply, from int) (view, bool) {
+	cfg := &f.c.srv.cfg
+	var due <-chan time.Time
+	for {
+		v := r.look(from)
+		if ctx.Err() != nil {
+			return v, false
+		}
+		if v.failed != 0 || v.last || v.ready >= cfg.CoalesceBytes {
+			return r.take(from), true
+		}
+		if v.ready > 0 && due == nil {
+			t := time.NewTimer(cfg.Coalesce)
+			defer t.Stop()
+			due = t.C
+		}
+		select {
+		case <-v.changed:
+		case <-due:
+			return r.take(from), true
+		case <-ctx.Done():
+			return v, false
+		}
+	}
+}
+
+// abandon ends a stream whose edge cancelled, or whose connection is gone.
+func (f *follower) abandon(ctx context.Context, r *reply) {
+	if errors.Is(context.Cause(ctx), errCancelled) {
+		spent := r.abort()
+		_ = f.close(ctx, failure{f.stream, CodeCancelled, spent})
+		r.detach(0)
+		return
+	}
+	f.c.mu.Lock()
+	left := f.c.left
+	f.c.mu.Unlock()
+	grace := f.c.srv.cfg.Grace
+	if left {
+		grace = 0
+	}
+	r.detach(grace)
+	f.stop(nil)
+}
