@@ -1,0 +1,105 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"tenbit"
+	"tenbit/policy"
+)
+
+// Order is one authenticated request with what its sender allows.
+type Order struct {
+	ID      string // made here, 32 hex digits
+	Tenant  tenbit.Tenant
+	Request tenbit.Request
+	MaxBits tenbit.Bits    // most bits for this request; 0: buy nothing
+	Modes   tenbit.ModeSet // modes the sender accepts
+	NoStore bool           // neither read nor fill the cache
+	// Sink receives text as it becomes final; nil: the answer comes whole. What
+	// it has not received at the end is the caller's to send.
+	Sink tenbit.Sink
+}
+
+// Answer walks one request: cache, draft, gate, reserve, escalate, settle,
+// answer. It is the product on one screen. The answer's Cost is what was
+// charged, also when the error is not nil.
+func (g *Gateway) Answer(ctx context.Context, o Order) (tenbit.Answer, error) {
+	if a, ok := g.recall(ctx, o); ok {
+		return a, nil
+	}
+	if !g.mayBuy(o) {
+		a, err := g.localOnly(ctx, o)
+		return g.store(ctx, o, a), err
+	}
+	draft, err := g.Drafter.Draft(ctx, o.Request)
+	if err != nil && (g.LocalDown != LocalDownRemote || ctx.Err() != nil) {
+		return tenbit.Answer{}, localDown(err)
+	}
+	if g.Gate.Local(draft) {
+		return g.store(ctx, o, drafted(draft, "")), nil
+	}
+	buy, err := g.reserve(ctx, o)
+	if err != nil {
+		return g.unbought(o, draft, tenbit.Cost{}, err)
+	}
+	reply, err := buy.escalate(ctx, draft)
+	if err != nil {
+		return g.unbought(o, draft, reply.Cost, err)
+	}
+	if none(draft) && reply.Mode == tenbit.ModeNone {
+		return tenbit.Answer{Cost: reply.Cost}, localDown(errNothing)
+	}
+	return g.store(ctx, o, g.bought(ctx, o, draft, reply)), nil
+}
+
+// errNothing says that neither end had an answer.
+var errNothing = errors.New("neither end had an answer")
+
+// mayBuy reports whether the far side may be asked at all.
+func (g *Gateway) mayBuy(o Order) bool {
+	return g.Remote != nil && o.MaxBits >= policy.MinLimit && o.Modes&g.Modes != 0
+}
+
+// localOnly answers with the local model alone, streaming as it goes.
+func (g *Gateway) localOnly(ctx context.Context, o Order) (tenbit.Answer, error) {
+	c, err := g.Drafter.Local.Complete(ctx, o.Request, tenbit.Sampling{Sink: o.Sink})
+	if err != nil {
+		return tenbit.Answer{}, localDown(err)
+	}
+	return tenbit.Answer{Message: c.Message, Finish: c.Finish, Usage: c.Usage, Route: tenbit.RouteLocal}, nil
+}
+
+// unbought is the way out when nothing could be bought: the draft, marked, or
+// an error where there is no draft, the tenant wants one, or text has left.
+func (g *Gateway) unbought(o Order, d policy.Draft, cost tenbit.Cost, cause error) (tenbit.Answer, error) {
+	empty := errors.Is(cause, tenbit.ErrOverBudget)
+	switch {
+	case empty && o.Tenant.OnEmpty == tenbit.EmptyReject, errors.Is(cause, errBroken), errors.Is(cause, context.Canceled):
+		return tenbit.Answer{Cost: cost}, cause
+	case none(d):
+		return tenbit.Answer{Cost: cost}, localDown(cause)
+	}
+	g.Log.Warn("not bought", "request", o.ID, "tenant", o.Tenant.ID, "reason", reason(cause), "err", cause)
+	a := drafted(d, reason(cause))
+	a.Cost = cost
+	return a, nil
+}
+
+// localDown marks an error that left the client without any answer.
+func localDown(err error) error { return fmt.Errorf("no local answer: %w", err) }
+
+// reason names in a few words why nothing was bought.
+func reason(err error) string {
+	switch {
+	case errors.Is(err, tenbit.ErrOverBudget):
+		return "over budget"
+	case errors.Is(err, tenbit.ErrLedgerDown):
+		return "ledger unavailable"
+	case errors.Is(err, context.DeadlineExceeded):
+		return "remote timed out"
+	default:
+		return "remote unavailable"
+	}
+}

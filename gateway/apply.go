@@ -1,0 +1,50 @@
+package gateway
+
+import (
+	"context"
+
+	"tenbit"
+	"tenbit/policy"
+)
+
+// drafted is the draft as an answer, degraded for the given reason.
+func drafted(d policy.Draft, degraded string) tenbit.Answer {
+	c := d.Completion
+	return tenbit.Answer{Message: c.Message, Finish: c.Finish, Usage: c.Usage, Route: tenbit.RouteLocal, Degraded: degraded}
+}
+
+// none reports whether there is no draft at all: the local model is down.
+func none(d policy.Draft) bool {
+	return d.Completion.Finish == ""
+}
+
+// question is what the edge tells the far side of a draft.
+func question(req tenbit.Request, d policy.Draft) tenbit.Ask {
+	ask := tenbit.Ask{Request: req, Candidates: d.Candidates}
+	if !none(d) {
+		ask.Draft = &d.Completion.Message
+	}
+	return ask
+}
+
+// bought makes the answer that a reply leads to.
+func (g *Gateway) bought(ctx context.Context, o Order, d policy.Draft, r tenbit.Reply) tenbit.Answer {
+	a := drafted(d, "")
+	a.Route, a.Cost = tenbit.Route(r.Mode.String()), r.Cost
+	switch r.Mode {
+	case tenbit.ModeSelect:
+		c := d.Samples[r.Index]
+		a.Message, a.Finish, a.Usage = c.Message, c.Finish, c.Usage
+	case tenbit.ModeAnswer:
+		c := policy.Resolve(ctx, g.Drafter.Local, o.Request, &d.Completion.Message, r.Answer)
+		a.Message, a.Finish, a.Usage = c.Message, c.Finish, c.Usage
+	case tenbit.ModeFull, tenbit.ModePlain:
+		a.Message, a.Finish, a.Usage = r.Message, r.Finish, r.Usage
+		if r.Cut {
+			a.Degraded = "bit limit"
+		}
+	case tenbit.ModeNone:
+		a.Degraded = "remote could not say"
+	}
+	return a
+}

@@ -1,0 +1,56 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strconv"
+
+	"tenbit"
+)
+
+// fields are what headers, trailers and the closing comment of a stream say.
+type fields struct {
+	Route    tenbit.Route `json:"route"`
+	Bits     string       `json:"bits"`
+	WireUp   int64        `json:"wire_up"`
+	WireDown int64        `json:"wire_down"`
+	Left     string       `json:"budget_left,omitempty"`
+	Degraded string       `json:"degraded,omitempty"`
+}
+
+// report reads what is left and sums up the call.
+func (g *Gateway) report(ctx context.Context, c *call) fields {
+	a := c.answer
+	f := fields{Route: a.Route, Bits: a.Cost.Bits.String(), WireUp: a.Cost.WireUp, WireDown: a.Cost.WireDown, Degraded: a.Degraded}
+	if g.Ledger != nil {
+		if left, _, err := g.Ledger.Left(ctx, c.tenant); err == nil {
+			f.Left = left.String()
+		}
+	}
+	return f
+}
+
+// describe writes the x-tenbit headers.
+func (g *Gateway) describe(ctx context.Context, h http.Header, c *call) {
+	g.report(ctx, c).set(h, "")
+}
+
+// set writes the fields as headers, or as trailers with http.TrailerPrefix.
+func (f fields) set(h http.Header, prefix string) {
+	for k, v := range map[string]string{
+		"X-Tenbit-Route": string(f.Route), "X-Tenbit-Bits": f.Bits,
+		"X-Tenbit-Wire-Up": strconv.FormatInt(f.WireUp, 10), "X-Tenbit-Wire-Down": strconv.FormatInt(f.WireDown, 10),
+		"X-Tenbit-Budget-Left": f.Left, "X-Tenbit-Degraded": f.Degraded,
+	} {
+		if v != "" {
+			h.Set(prefix+k, v)
+		}
+	}
+}
+
+// comment is the SSE comment that closes a stream.
+func (f fields) comment() []byte {
+	b, _ := json.Marshal(f) // strings and numbers only: cannot fail
+	return append(append([]byte(": tenbit "), b...), '\n', '\n')
+}

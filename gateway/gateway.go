@@ -1,0 +1,92 @@
+// Package gateway serves the OpenAI API and walks each request from the cache
+// to the draft, the gate, the budget and the far side.
+package gateway
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"tenbit"
+	"tenbit/cache"
+	"tenbit/policy"
+)
+
+// Ledger keeps the tenants' budgets. A budget is a hard ceiling under any
+// concurrency.
+type Ledger interface {
+	// Reserve sets aside up to want bits for request id, at least one millibit,
+	// or fails with [tenbit.ErrOverBudget] or [tenbit.ErrLedgerDown].
+	Reserve(ctx context.Context, t tenbit.Tenant, id string, want tenbit.Bits) (tenbit.Hold, error)
+	// Settle turns what was spent of a hold into spending and releases the rest.
+	Settle(ctx context.Context, h tenbit.Hold, spent tenbit.Bits) error
+	// Left is what the tenant could still reserve and when that grows next,
+	// zero time when it never does.
+	Left(ctx context.Context, t tenbit.Tenant) (tenbit.Bits, time.Time, error)
+}
+
+// Metrics observes requests. Implementations must not block.
+type Metrics interface {
+	// Request is told once per request, when its last byte is written.
+	Request(route, degraded string, status int, took time.Duration)
+	// FirstToken is told when a stream's first text leaves.
+	FirstToken(took time.Duration)
+	// Settled is told what a tenant was charged and what crossed the wire for it.
+	Settled(t tenbit.TenantID, c tenbit.Cost)
+}
+
+// LocalDown says what happens when the local model cannot answer.
+type LocalDown string
+
+// The two choices: HTTP 502, or the whole answer from the far side where the budget allows.
+const (
+	LocalDownReject LocalDown = "reject"
+	LocalDownRemote LocalDown = "remote"
+)
+
+// Gateway answers requests. All fields are set before the first request and
+// read-only afterwards.
+type Gateway struct {
+	Models  []string            // names under which clients may ask; the first is the default shown
+	Keys    Keys                // who may ask
+	Drafter policy.Drafter      // draws drafts and candidates from the local model
+	Gate    policy.Gate         // when a draft is good enough
+	Remote  policy.Remote       // nil: everything is answered locally
+	Ledger  Ledger              // needed where Remote is set
+	Cache   *cache.Exact        // nil: nothing is kept
+	Pack    func([]byte) []byte // shrinks what is kept; nil: as it is
+	Unpack  func([]byte) ([]byte, error)
+	Modes   tenbit.ModeSet // what replies are accepted
+	Metrics Metrics
+	Log     *slog.Logger
+
+	LocalDown  LocalDown
+	MaxBody    int64         // largest request body in bytes
+	MaxActive  int           // requests walked at the same time; more get 503
+	Patience   time.Duration // silence after which a stream is opened without text
+	PingEvery  time.Duration // between pings on a silent stream
+	SettleTime time.Duration // most time for settlement after the client has left
+
+	flights flights
+	active  chan struct{}
+}
+
+// New checks g and makes it ready to serve.
+func New(g *Gateway) (*Gateway, error) {
+	var errs []error
+	if len(g.Models) == 0 {
+		errs = append(errs, errors.New("gateway: no model name"))
+	}
+	if g.Remote != nil && g.Ledger == nil {
+		errs = append(errs, errors.New("gateway: a remote needs a ledger"))
+	}
+	if g.MaxBody <= 0 || g.MaxActive <= 0 || g.Patience <= 0 || g.PingEvery <= 0 || g.SettleTime <= 0 {
+		errs = append(errs, errors.New("gateway: a limit is not positive"))
+	}
+	if g.Metrics == nil || g.Log == nil {
+		errs = append(errs, errors.New("gateway: metrics and log must be set"))
+	}
+	g.active = make(chan struct{}, max(g.MaxActive, 0))
+	return g, errors.Join(errs...)
+}

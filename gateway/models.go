@@ -1,0 +1,52 @@
+package gateway
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/go-chi/chi/v5"
+)
+
+type modelObject struct {
+	ID      string `json:"id"`
+	Object  string `json:"object"`
+	Created int64  `json:"created"`
+	OwnedBy string `json:"owned_by"`
+}
+
+// models serves GET /v1/models.
+func (g *Gateway) models(w http.ResponseWriter, _ *http.Request, _ *call) error {
+	list := struct {
+		Object string        `json:"object"`
+		Data   []modelObject `json:"data"`
+	}{Object: "list", Data: []modelObject{}}
+	for _, m := range g.Models {
+		list.Data = append(list.Data, modelObject{ID: m, Object: "model", OwnedBy: "tenbit"})
+	}
+	return writeJSON(w, list)
+}
+
+// model serves GET /v1/models/{model}.
+func (g *Gateway) model(w http.ResponseWriter, r *http.Request, _ *call) error {
+	name := chi.URLParam(r, "model")
+	if !slices.Contains(g.Models, name) {
+		return unknownModel()
+	}
+	return writeJSON(w, modelObject{ID: name, Object: "model", OwnedBy: "tenbit"})
+}
+
+func unknownModel() *Error {
+	return &Error{Status: http.StatusNotFound, Type: "invalid_request_error", Code: "model_not_found", Param: "model", Msg: "The model does not exist or you do not have access to it. GET /v1/models lists those that do."}
+}
+
+func writeJSON(w http.ResponseWriter, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("write a response: %w", err)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(append(b, '\n')) // the client may have left
+	return nil
+}

@@ -1,0 +1,69 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"tenbit"
+	"tenbit/policy"
+)
+
+// errBroken says that text had left when the far side failed: nothing may
+// follow it but the error.
+var errBroken = errors.New("stream broken")
+
+// purchase owns every byte to and from the far side for one request, and the
+// hold that pays for it. It is settled exactly once.
+type purchase struct {
+	g    *Gateway
+	o    Order
+	hold tenbit.Hold
+}
+
+// reserve sets aside what the order may spend.
+func (g *Gateway) reserve(ctx context.Context, o Order) (*purchase, error) {
+	hold, err := g.Ledger.Reserve(ctx, o.Tenant, o.ID, o.MaxBits)
+	if err != nil {
+		return nil, fmt.Errorf("reserve %v bits: %w", o.MaxBits, err)
+	}
+	p := &purchase{g, o, hold}
+	if hold.Granted < policy.MinLimit {
+		p.settle(ctx, tenbit.Cost{})
+		return nil, fmt.Errorf("reserve %v bits: %v left: %w", o.MaxBits, hold.Granted, tenbit.ErrOverBudget)
+	}
+	return p, nil
+}
+
+// escalate asks the far side once and settles what that cost, also when it
+// fails and when the client has gone.
+func (p *purchase) escalate(ctx context.Context, d policy.Draft) (tenbit.Reply, error) {
+	ask := question(p.o.Request, d)
+	ask.ID, ask.Tenant = p.o.ID, p.o.Tenant.ID
+	ask.Limit, ask.Modes = p.hold.Granted, p.o.Modes&p.g.Modes
+	left := false
+	if p.o.Sink != nil {
+		ask.Sink = func(text string) error {
+			left = true
+			return p.o.Sink(text)
+		}
+	}
+	reply, err := p.g.Remote.Escalate(ctx, ask)
+	reply.Cost.Bits = min(reply.Cost.Bits, p.hold.Granted)
+	p.settle(ctx, reply.Cost)
+	if err != nil && left {
+		err = errors.Join(errBroken, err)
+	}
+	return reply, err
+}
+
+// settle charges the hold. The ledger charges an unsettled hold in full when
+// it expires, so an error here can only overcharge.
+func (p *purchase) settle(ctx context.Context, c tenbit.Cost) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.g.SettleTime)
+	defer cancel()
+	if err := p.g.Ledger.Settle(ctx, p.hold, c.Bits); err != nil {
+		p.g.Log.Error("settle", "request", p.o.ID, "tenant", p.o.Tenant.ID, "bits", c.Bits, "err", err)
+	}
+	p.g.Metrics.Settled(p.o.Tenant.ID, c)
+}

@@ -1,0 +1,59 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+
+	"tenbit"
+	"tenbit/cache"
+)
+
+// stored is what the cache keeps of an answer.
+type stored struct {
+	Content   []byte          `json:"c"`
+	ToolCalls json.RawMessage `json:"t,omitempty"`
+	Refusal   string          `json:"r,omitempty"`
+	Finish    tenbit.Finish   `json:"f"`
+	Usage     tenbit.Usage    `json:"u"`
+}
+
+// recall looks for the tenant's own answer to the same canonical request.
+func (g *Gateway) recall(ctx context.Context, o Order) (tenbit.Answer, bool) {
+	if g.Cache == nil || o.NoStore {
+		return tenbit.Answer{}, false
+	}
+	packed, ok := g.Cache.Get(ctx, cache.KeyOf(o.Tenant.ID, o.Request.Body))
+	if !ok {
+		return tenbit.Answer{}, false
+	}
+	if g.Unpack != nil {
+		var err error
+		if packed, err = g.Unpack(packed); err != nil {
+			return tenbit.Answer{}, false // another codec's: a miss
+		}
+	}
+	var s stored
+	if json.Unmarshal(packed, &s) != nil {
+		return tenbit.Answer{}, false
+	}
+	return tenbit.Answer{
+		Message: tenbit.Message{Content: string(s.Content), ToolCalls: s.ToolCalls, Refusal: s.Refusal},
+		Finish:  s.Finish, Usage: s.Usage, Route: tenbit.RouteCache,
+	}, true
+}
+
+// store keeps a whole, undegraded answer and returns it.
+func (g *Gateway) store(ctx context.Context, o Order, a tenbit.Answer) tenbit.Answer {
+	if g.Cache == nil || o.NoStore || !a.Complete() {
+		return a
+	}
+	val, err := json.Marshal(stored{[]byte(a.Message.Content), a.Message.ToolCalls, a.Message.Refusal, a.Finish, a.Usage})
+	if err != nil {
+		return a // tool calls that are no JSON are not kept
+	}
+	if g.Pack != nil {
+		val = g.Pack(val)
+	}
+	g.Cache.Put(ctx, cache.KeyOf(o.Tenant.ID, o.Request.Body), val)
+	return a
+}

@@ -1,0 +1,106 @@
+package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"tenbit"
+)
+
+// Handler serves the OpenAI API. The order of the middleware is written here
+// and nowhere else.
+func (g *Gateway) Handler() http.Handler {
+	r := chi.NewRouter()
+	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
+		(&Error{Status: http.StatusNotFound, Type: "invalid_request_error", Code: "unknown_url", Msg: "Unknown request URL. Check the path and the method."}).write(w)
+	})
+	r.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
+		(&Error{Status: http.StatusMethodNotAllowed, Type: "invalid_request_error", Code: "method_not_allowed", Msg: "This method is not allowed on this URL."}).write(w)
+	})
+	r.Post("/v1/chat/completions", g.handle(g.chat))
+	r.Get("/v1/models", g.handle(g.models))
+	r.Get("/v1/models/{model}", g.handle(g.model))
+	return r
+}
+
+// Drain waits until every walk has ended, or ctx is done.
+func (g *Gateway) Drain(ctx context.Context) error {
+	idle := make(chan struct{})
+	go func() { g.flights.wg.Wait(); close(idle) }() // ends with the last walk
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// call is one HTTP request under way, and what becomes of it.
+type call struct {
+	id     string
+	start  time.Time
+	tenant tenbit.Tenant
+	model  string // as the client named it
+
+	status int
+	answer tenbit.Answer
+}
+
+// handle authenticates, runs h, answers its error and writes the one log line.
+func (g *Gateway) handle(h func(http.ResponseWriter, *http.Request, *call) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		c := &call{id: newID(), start: time.Now(), status: http.StatusOK}
+		w.Header().Set("X-Request-Id", c.id)
+		err := g.authenticate(r, c)
+		if err == nil {
+			err = h(w, r, c)
+		}
+		if err != nil {
+			e := publish(err)
+			c.status = e.Status
+			if !errors.Is(err, errSent) {
+				e.write(w)
+			}
+		}
+		took := time.Since(c.start)
+		g.Metrics.Request(string(c.answer.Route), c.answer.Degraded, c.status, took)
+		level := slog.LevelInfo
+		if c.status >= http.StatusInternalServerError {
+			level = slog.LevelWarn
+		}
+		g.Log.LogAttrs(r.Context(), level, "request",
+			slog.String("id", c.id), slog.String("tenant", string(c.tenant.ID)), slog.String("path", r.URL.Path),
+			slog.Int("status", c.status), slog.String("route", string(c.answer.Route)), slog.String("bits", c.answer.Cost.Bits.String()),
+			slog.Int64("wire_up", c.answer.Cost.WireUp), slog.Int64("wire_down", c.answer.Cost.WireDown),
+			slog.String("degraded", c.answer.Degraded), slog.Duration("took", took), slog.Any("err", err))
+	}
+}
+
+// authenticate finds the tenant of the request's key.
+func (g *Gateway) authenticate(r *http.Request, c *call) error {
+	scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if key == "" || !strings.EqualFold(scheme, "bearer") {
+		return &Error{Status: http.StatusUnauthorized, Type: "invalid_request_error", Code: "missing_api_key", Msg: "You didn't provide an API key. Send it as \"Authorization: Bearer KEY\"."}
+	}
+	t, ok := g.Keys.Tenant(strings.TrimSpace(key))
+	if !ok {
+		return &Error{Status: http.StatusUnauthorized, Type: "invalid_request_error", Code: "invalid_api_key", Msg: "Incorrect API key provided."}
+	}
+	c.tenant = t
+	return nil
+}
+
+// newID makes a request id of 128 random bits in hex.
+func newID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the process instead
+	return hex.EncodeToString(b[:])
+}

@@ -1,0 +1,193 @@
+// Package config reads gatewayd's configuration: defaults first, then the YAML
+// file, then TENBIT_* of the environment, then every problem at once.
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Edge configures `gatewayd edge`.
+type Edge struct {
+	Listen  string   `yaml:"listen"`  // the OpenAI API's address
+	Admin   Admin    `yaml:"admin"`   // health, readiness, metrics
+	Log     string   `yaml:"log"`     // debug, info, warn, error
+	Models  []string `yaml:"models"`  // names under which clients may ask
+	Auth    Auth     `yaml:"auth"`    // keys rest as HMACs under auth.secret
+	Tenants []Tenant `yaml:"tenants"` // who may ask, and who pays
+	Local   Model    `yaml:"local"`   // the small model
+	Remote  Remote   `yaml:"remote"`  // the far side
+	Policy  Policy   `yaml:"policy"`  // drafts, gate, modes
+	Cache   Cache    `yaml:"cache"`   // exact cache
+	Ledger  Ledger   `yaml:"ledger"`  // budgets
+	Limits  Limits   `yaml:"limits"`  // what one client may ask of the process
+}
+
+// Origin configures `gatewayd origin`.
+type Origin struct {
+	Listen string   `yaml:"listen"` // the link's address
+	Admin  Admin    `yaml:"admin"`
+	Log    string   `yaml:"log"`
+	TLS    TLS      `yaml:"tls"`
+	Auth   Auth     `yaml:"auth"`  // tokens rest as HMACs under auth.secret
+	Edges  []Tenant `yaml:"edges"` // who may connect: keys are link tokens, the budget is the egress cap
+	Large  Model    `yaml:"large"` // the large model
+	Ledger Ledger   `yaml:"ledger"`
+}
+
+// Admin is the listener for operators; loopback unless told otherwise.
+type Admin struct {
+	Listen string `yaml:"listen"`
+}
+
+// Auth holds the secret under which keys are hashed.
+type Auth struct {
+	Secret Secret `yaml:"secret"` // at least 16 bytes; TENBIT_AUTH_SECRET
+}
+
+// TLS names PEM files; empty: no TLS.
+type TLS struct {
+	Cert     string `yaml:"cert"`
+	Key      string `yaml:"key"`
+	ClientCA string `yaml:"client_ca"` // mTLS: who signs the edges' certificates
+}
+
+// Tenant is who asks, with its keys and its budget.
+type Tenant struct {
+	ID     string   `yaml:"id"`
+	Keys   []string `yaml:"keys"` // as `gatewayd key new` prints
+	Budget Budget   `yaml:"budget"`
+}
+
+// Budget is a tenant's ceiling in bits.
+type Budget struct {
+	Windows    []Window `yaml:"windows"`
+	PerRequest float64  `yaml:"per_request"` // bits
+	OnEmpty    string   `yaml:"on_empty"`    // local or reject
+}
+
+// Window is a number of bits per span of time.
+type Window struct {
+	Bits float64       `yaml:"bits"`
+	Per  time.Duration `yaml:"per"`
+}
+
+// Model says which model to ask.
+type Model struct {
+	Kind            string        `yaml:"kind"`  // ollama or openai (any compatible server)
+	URL             string        `yaml:"url"`   // ollama: http://host:port; openai: up to /v1
+	Model           string        `yaml:"model"` // its name there
+	Key             Secret        `yaml:"key"`   // openai: bearer token
+	Threads         int           `yaml:"threads"`
+	Context         int           `yaml:"context"` // tokens; 0: the server decides
+	Timeout         time.Duration `yaml:"timeout"`
+	LegacyMaxTokens bool          `yaml:"legacy_max_tokens"` // openai: the server knows max_tokens only
+}
+
+// Remote is the far side.
+type Remote struct {
+	Kind    string        `yaml:"kind"`  // origin, api or none
+	URL     string        `yaml:"url"`   // origin: ws:// or wss://
+	Token   Secret        `yaml:"token"` // origin: this edge's token
+	Name    string        `yaml:"name"`  // origin: this edge's name there
+	CA      string        `yaml:"ca"`    // PEM file with the origin's signer; empty: the system's roots
+	Cert    string        `yaml:"cert"`  // mTLS
+	CertKey string        `yaml:"cert_key"`
+	API     Model         `yaml:"api"` // api: the large model
+	Timeout time.Duration `yaml:"timeout"`
+}
+
+// Policy steers drafts and escalation.
+type Policy struct {
+	Samples     int      `yaml:"samples"`     // of a closed question
+	Parallel    int      `yaml:"parallel"`    // samples in flight
+	Temperature float64  `yaml:"temperature"` // of samples after the first
+	Confidence  float64  `yaml:"confidence"`  // from which a draft is good enough
+	Modes       []string `yaml:"modes"`
+	LocalDown   string   `yaml:"local_down"` // reject or remote
+}
+
+// Cache configures the exact cache.
+type Cache struct {
+	Bytes int64         `yaml:"bytes"` // in memory; 0: no cache
+	TTL   time.Duration `yaml:"ttl"`
+	Redis Redis         `yaml:"redis"` // behind the memory; no address: none
+}
+
+// Redis names a server.
+type Redis struct {
+	Addr     string `yaml:"addr"`
+	Username string `yaml:"username"`
+	Password Secret `yaml:"password"`
+	DB       int    `yaml:"db"`
+	TLS      bool   `yaml:"tls"`
+}
+
+// Ledger says where budgets are kept.
+type Ledger struct {
+	Kind  string `yaml:"kind"` // memory, bolt or redis
+	Path  string `yaml:"path"` // bolt
+	Redis Redis  `yaml:"redis"`
+}
+
+// Limits bounds what clients may ask.
+type Limits struct {
+	Body   int64 `yaml:"body"`   // bytes of a request
+	Active int   `yaml:"active"` // requests at the same time
+}
+
+// DefaultEdge is what an empty file means.
+func DefaultEdge() Edge {
+	return Edge{
+		Listen: "127.0.0.1:8484", Admin: Admin{"127.0.0.1:8485"}, Log: "info", Models: []string{"tenbit"},
+		Local:  Model{Kind: "ollama", URL: "http://127.0.0.1:11434", Timeout: 5 * time.Minute},
+		Remote: Remote{Kind: "none", Timeout: 5 * time.Minute, API: Model{Kind: "openai", Timeout: 5 * time.Minute}},
+		Policy: Policy{
+			Samples: 5, Parallel: 2, Temperature: 0.8, Confidence: 0.95, LocalDown: "reject",
+			Modes: []string{"accept", "select", "answer", "full", "plain"},
+		},
+		Cache:  Cache{Bytes: 64 << 20, TTL: 24 * time.Hour},
+		Ledger: Ledger{Kind: "bolt", Path: "edge.ledger"},
+		Limits: Limits{Body: 8 << 20, Active: 256},
+	}
+}
+
+// DefaultOrigin is what an empty file means.
+func DefaultOrigin() Origin {
+	return Origin{
+		Listen: "127.0.0.1:8486", Admin: Admin{"127.0.0.1:8487"}, Log: "info",
+		Large:  Model{Kind: "openai", Timeout: 5 * time.Minute},
+		Ledger: Ledger{Kind: "bolt", Path: "origin.ledger"},
+	}
+}
+
+// maxFile bounds a configuration file, in bytes.
+const maxFile = 1 << 20
+
+// Load reads path over the defaults in c, then the environment.
+func Load(path string, c any, environ []string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("read the configuration: %w", err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return fmt.Errorf("read the configuration: %w", err)
+	}
+	if len(b) > maxFile {
+		return fmt.Errorf("%s: over %d bytes", path, maxFile)
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(b))
+	dec.KnownFields(true)
+	if err := dec.Decode(c); err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return override(c, environ)
+}

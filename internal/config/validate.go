@@ -1,0 +1,195 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+
+	"tenbit"
+)
+
+// exampleSecret stands in configs/, where everybody can read it.
+const exampleSecret = "example secret: good on loopback only"
+
+// problems collects what is wrong, with key paths.
+type problems []error
+
+func (p *problems) add(key, format string, args ...any) {
+	*p = append(*p, fmt.Errorf("%s: %s", key, fmt.Sprintf(format, args...)))
+}
+
+func (p *problems) oneOf(key, got string, want ...string) {
+	if !slices.Contains(want, got) {
+		p.add(key, "%q is not one of %s", got, strings.Join(want, ", "))
+	}
+}
+
+func (p *problems) address(key, addr string) {
+	if addr == "" {
+		p.add(key, "must be set")
+	} else if _, _, err := net.SplitHostPort(addr); err != nil {
+		p.add(key, "%q is not host:port", addr)
+	}
+}
+
+func (p *problems) url(key, s string, schemes ...string) {
+	u, err := url.Parse(s)
+	if s == "" {
+		p.add(key, "must be set")
+	} else if err != nil || u.Host == "" || !slices.Contains(schemes, u.Scheme) {
+		p.add(key, "want %s://host", strings.Join(schemes, ":// or "))
+	}
+}
+
+// Validate returns all problems with their key paths.
+func (c *Edge) Validate() error {
+	var p problems
+	p.address("listen", c.Listen)
+	p.address("admin.listen", c.Admin.Listen)
+	p.oneOf("log", c.Log, "debug", "info", "warn", "error")
+	if len(c.Models) == 0 || slices.Contains(c.Models, "") {
+		p.add("models", "must name at least one model, none of them empty")
+	}
+	p.auth(c.Auth, c.Listen)
+	p.tenants("tenants", c.Tenants)
+	p.model("local", c.Local)
+	p.remote(c.Remote)
+	p.policy(c.Policy)
+	if c.Cache.Bytes < 0 {
+		p.add("cache.bytes", "%d is negative", c.Cache.Bytes)
+	}
+	if c.Cache.TTL <= 0 {
+		p.add("cache.ttl", "must be positive")
+	}
+	p.ledger(c.Ledger)
+	if c.Limits.Body < 1<<10 || c.Limits.Body > 64<<20 {
+		p.add("limits.body", "%d is not between 1024 and %d bytes", c.Limits.Body, 64<<20)
+	}
+	if c.Limits.Active < 1 {
+		p.add("limits.active", "%d is not positive", c.Limits.Active)
+	}
+	return errors.Join(p...)
+}
+
+// Validate returns all problems with their key paths.
+func (c *Origin) Validate() error {
+	var p problems
+	p.address("listen", c.Listen)
+	p.address("admin.listen", c.Admin.Listen)
+	p.oneOf("log", c.Log, "debug", "info", "warn", "error")
+	if (c.TLS.Cert == "") != (c.TLS.Key == "") {
+		p.add("tls", "cert and key go together")
+	}
+	if c.TLS.ClientCA != "" && c.TLS.Cert == "" {
+		p.add("tls.client_ca", "needs tls.cert")
+	}
+	p.auth(c.Auth, c.Listen)
+	p.tenants("edges", c.Edges)
+	p.model("large", c.Large)
+	p.ledger(c.Ledger)
+	return errors.Join(p...)
+}
+
+func (p *problems) auth(a Auth, listen string) {
+	if len(a.Secret) < 16 {
+		p.add("auth.secret", "must have at least 16 bytes (`gatewayd key secret` makes one)")
+	}
+	host, _, _ := net.SplitHostPort(listen)
+	ip := net.ParseIP(host)
+	if a.Secret == exampleSecret && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		p.add("auth.secret", "is the example's, which is public: refused for %q, which is not loopback", listen)
+	}
+}
+
+func (p *problems) tenants(key string, ts []Tenant) {
+	if len(ts) == 0 {
+		p.add(key, "must name at least one")
+	}
+	seen := map[string]bool{}
+	for i, t := range ts {
+		at := fmt.Sprintf("%s[%d]", key, i)
+		if t.ID == "" || len(t.ID) > 64 {
+			p.add(at+".id", "must have 1 to 64 bytes")
+		}
+		if seen[t.ID] {
+			p.add(at+".id", "%q stands twice", t.ID)
+		}
+		seen[t.ID] = true
+		p.oneOf(at+".budget.on_empty", t.Budget.OnEmpty, "", "local", "reject")
+		if _, err := tenbit.BitsOf(t.Budget.PerRequest); err != nil {
+			p.add(at+".budget.per_request", "%v", err)
+		}
+		for j, w := range t.Budget.Windows {
+			if b, err := tenbit.BitsOf(w.Bits); err != nil || b == 0 || w.Per <= 0 {
+				p.add(fmt.Sprintf("%s.budget.windows[%d]", at, j), "bits and per must be positive")
+			}
+		}
+	}
+}
+
+func (p *problems) model(key string, m Model) {
+	p.oneOf(key+".kind", m.Kind, "ollama", "openai")
+	p.url(key+".url", m.URL, "http", "https")
+	if m.Model == "" {
+		p.add(key+".model", "must be set")
+	}
+	if m.Timeout <= 0 {
+		p.add(key+".timeout", "must be positive")
+	}
+	if m.Threads < 0 || m.Context < 0 {
+		p.add(key, "threads and context must not be negative")
+	}
+}
+
+func (p *problems) remote(r Remote) {
+	p.oneOf("remote.kind", r.Kind, "origin", "api", "none")
+	if r.Timeout <= 0 {
+		p.add("remote.timeout", "must be positive")
+	}
+	switch r.Kind {
+	case "origin":
+		p.url("remote.url", r.URL, "ws", "wss")
+		if r.Token == "" && r.Cert == "" {
+			p.add("remote.token", "must be set")
+		}
+		if (r.Cert == "") != (r.CertKey == "") {
+			p.add("remote.cert", "cert and cert_key go together")
+		}
+	case "api":
+		p.model("remote.api", r.API)
+	}
+}
+
+func (p *problems) policy(c Policy) {
+	if c.Samples < 1 || c.Samples > 64 {
+		p.add("policy.samples", "%d is not between 1 and 64", c.Samples)
+	}
+	if c.Parallel < 1 {
+		p.add("policy.parallel", "%d is not positive", c.Parallel)
+	}
+	if c.Temperature < 0 || c.Temperature > 2 {
+		p.add("policy.temperature", "%v is not between 0 and 2", c.Temperature)
+	}
+	if c.Confidence < 0 || c.Confidence > 1 {
+		p.add("policy.confidence", "%v is not between 0 and 1", c.Confidence)
+	}
+	for i, m := range c.Modes {
+		if _, err := tenbit.ParseMode(m); err != nil {
+			p.add(fmt.Sprintf("policy.modes[%d]", i), "%v", err)
+		}
+	}
+	p.oneOf("policy.local_down", c.LocalDown, "reject", "remote")
+}
+
+func (p *problems) ledger(l Ledger) {
+	p.oneOf("ledger.kind", l.Kind, "memory", "bolt", "redis")
+	if l.Kind == "bolt" && l.Path == "" {
+		p.add("ledger.path", "must be set")
+	}
+	if l.Kind == "redis" && l.Redis.Addr == "" {
+		p.add("ledger.redis.addr", "must be set")
+	}
+}
