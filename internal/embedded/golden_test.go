@@ -43,7 +43,7 @@ func bitsOf(t *testing.T, m *Model) string {
 func TestGoldenBits(t *testing.T) {
 	const file, record = "testdata/tiny.gguf", "testdata/tiny.sha256"
 	if *update {
-		if err := os.WriteFile(file, randomSmall(size{dim: 36, layers: 2, ff: 52, heads: 2, kv: 1, context: 128, vocab: 264}, 11), 0o644); err != nil {
+		if err := os.WriteFile(file, randomSmall(size{dim: 48, layers: 2, ff: 52, heads: 2, kv: 1, context: 128, vocab: 264}, 11), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -59,22 +59,27 @@ func madHalfGo(y, x []uint16, v float32) {
 	}
 }
 
-// dotWide is the sum of q[i] * k[i] in int64, wrapping.
+// dotWide sets out[r] = sum of q[i] * k[r*stride+i], in int64, wrapping.
 var dotWide = dotWideGo
 
-func dotWideGo(q, k []int32) int64 {
-	var sum int64
-	for i, x := range k[:len(q)] {
-		sum += int64(x) * int64(q[i])
+func dotWideGo(q, k []int32, stride int, out []int64) {
+	for r := range out {
+		var sum int64
+		for i, x := range k[r*stride:][:len(q)] {
+			sum += int64(x) * int64(q[i])
+		}
+		out[r] = sum
 	}
-	return sum
 }
 
-// madWide is acc[i] += v[i] * w, wrapping.
+// madWide is acc[i] += sum of w[r] * v[r*stride+i], in int64, wrapping. The
+// weights fit in 32 bits.
 var madWide = madWideGo
 
-func madWideGo(acc []int64, v []int32, w int32) {
-	for i, x := range v[:len(acc)] {
-		acc[i] += int64(x) * int64(w)
+func madWideGo(acc []int64, v []int32, stride int, w []int64) {
+	for r, f := range w {
+		for i, x := range v[r*stride:][:len(acc)] {
+			acc[i] += int64(x) * f
+		}
 	}
 }

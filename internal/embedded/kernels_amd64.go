@@ -27,20 +27,21 @@ func init() {
 		}
 		madHalfGo(y[n:], x[n:], v)
 	}
-	dotWide = func(q, k []int32) int64 {
-		n, k := len(q)&^7, k[:len(q)]
-		sum := dotWideGo(q[n:], k[n:])
-		if n > 0 {
-			sum += dotWideAVX2(&q[0], &k[0], n)
+	dotWide = func(q, k []int32, stride int, out []int64) {
+		if len(q)%8 != 0 || len(q) == 0 || len(out) == 0 {
+			dotWideGo(q, k, stride, out)
+			return
 		}
-		return sum
+		_ = k[(len(out)-1)*stride+len(q)-1]
+		dotWideAVX2(&q[0], &k[0], &out[0], len(q), stride, len(out))
 	}
-	madWide = func(acc []int64, v []int32, w int32) {
-		n, v := len(acc)&^7, v[:len(acc)]
-		if n > 0 {
-			madWideAVX2(&acc[0], &v[0], w, n)
+	madWide = func(acc []int64, v []int32, stride int, w []int64) {
+		if len(acc)%8 != 0 || len(acc) == 0 || len(w) == 0 {
+			madWideGo(acc, v, stride, w)
+			return
 		}
-		madWideGo(acc[n:], v[n:], w)
+		_ = v[(len(w)-1)*stride+len(acc)-1]
+		madWideAVX2(&acc[0], &v[0], &w[0], len(acc), stride, len(w))
 	}
 }
 
@@ -54,7 +55,7 @@ func dotHalfAVX2(w, x, out *float32, rows, n int)
 func madHalfF16C(y, x *uint16, v float32, n int)
 
 //go:noescape
-func dotWideAVX2(q, k *int32, n int) int64
+func dotWideAVX2(q, k *int32, out *int64, n, stride, rows int)
 
 //go:noescape
-func madWideAVX2(acc *int64, v *int32, w int32, n int)
+func madWideAVX2(acc *int64, v *int32, w *int64, n, stride, rows int)

@@ -112,11 +112,17 @@ mstep:
 	VZEROUPPER
 	RET
 
-// func dotWideAVX2(q, k *int32, n int) int64
-TEXT ·dotWideAVX2(SB), NOSPLIT, $0-32
-	MOVQ  q+0(FP), SI
-	MOVQ  k+8(FP), DX
-	MOVQ  n+16(FP), CX
+// func dotWideAVX2(q, k *int32, out *int64, n, stride, rows int)
+TEXT ·dotWideAVX2(SB), NOSPLIT, $0-48
+	MOVQ q+0(FP), SI
+	MOVQ k+8(FP), DX
+	MOVQ out+16(FP), DI
+	MOVQ n+24(FP), CX
+	MOVQ stride+32(FP), BX
+	MOVQ rows+40(FP), R8
+	SHLQ $2, BX
+
+wrow:
 	XORQ  AX, AX
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
@@ -139,32 +145,48 @@ wstep:
 	VPADDQ       X1, X0, X0
 	VPSHUFD      $0x4e, X0, X1
 	VPADDQ       X1, X0, X0
-	VMOVQ        X0, AX
-	MOVQ         AX, ret+24(FP)
+	VMOVQ        X0, (DI)
+	ADDQ         $8, DI
+	ADDQ         BX, DX
+	DECQ         R8
+	JNZ          wrow
 	VZEROUPPER
 	RET
 
-// func madWideAVX2(acc *int64, v *int32, w int32, n int)
-TEXT ·madWideAVX2(SB), NOSPLIT, $0-32
-	MOVQ         acc+0(FP), DI
-	MOVQ         v+8(FP), SI
-	MOVL         w+16(FP), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	MOVQ         n+24(FP), CX
-	XORQ         AX, AX
+// func madWideAVX2(acc *int64, v *int32, w *int64, n, stride, rows int)
+// Eight elements of acc stay in registers while the rows pass.
+TEXT ·madWideAVX2(SB), NOSPLIT, $0-48
+	MOVQ acc+0(FP), DI
+	MOVQ v+8(FP), SI
+	MOVQ n+24(FP), CX
+	MOVQ stride+32(FP), BX
+	SHLQ $2, BX
 
-astep:
-	VPMOVSXDQ (SI)(AX*4), Y1
-	VPMOVSXDQ 16(SI)(AX*4), Y2
-	VPMULDQ   Y0, Y1, Y1
-	VPMULDQ   Y0, Y2, Y2
-	VPADDQ    (DI)(AX*8), Y1, Y1
-	VPADDQ    32(DI)(AX*8), Y2, Y2
-	VMOVDQU   Y1, (DI)(AX*8)
-	VMOVDQU   Y2, 32(DI)(AX*8)
-	ADDQ      $8, AX
-	CMPQ      AX, CX
-	JLT       astep
+block:
+	MOVQ    w+16(FP), DX
+	MOVQ    rows+40(FP), R8
+	MOVQ    SI, AX
+	VMOVDQU (DI), Y1
+	VMOVDQU 32(DI), Y2
+
+arow:
+	VPBROADCASTQ (DX), Y0
+	VPMOVSXDQ    (AX), Y3
+	VPMOVSXDQ    16(AX), Y4
+	VPMULDQ      Y0, Y3, Y3
+	VPMULDQ      Y0, Y4, Y4
+	VPADDQ       Y3, Y1, Y1
+	VPADDQ       Y4, Y2, Y2
+	ADDQ         $8, DX
+	ADDQ         BX, AX
+	DECQ         R8
+	JNZ          arow
+
+	VMOVDQU Y1, (DI)
+	VMOVDQU Y2, 32(DI)
+	ADDQ    $64, DI
+	ADDQ    $32, SI
+	SUBQ    $8, CX
+	JNZ     block
 	VZEROUPPER
 	RET

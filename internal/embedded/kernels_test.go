@@ -49,23 +49,31 @@ func TestKernelsEqualPlainGo(t *testing.T) {
 
 func TestWideKernelsEqualPlainGo(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
+	const rows = 5
 	for n := range 70 {
-		q, k := make([]int32, n), make([]int32, n+2)
+		stride := n + rng.IntN(9)
+		q, k := make([]int32, n), make([]int32, rows*stride)
+		acc, w := make([]int64, n), make([]int64, rows)
 		for i := range k {
 			k[i] = int32(rng.Uint32())
 		}
-		acc := make([]int64, n)
 		for i := range q {
 			q[i], acc[i] = int32(rng.Uint32()), int64(rng.Uint64())
 		}
-		if got, want := dotWide(q, k), dotWideGo(q, k); got != want {
+		for i := range w {
+			w[i] = int64(int32(rng.Uint32()))
+		}
+		got, want := make([]int64, rows), make([]int64, rows)
+		dotWide(q, k, stride, got)
+		dotWideGo(q, k, stride, want)
+		if !slices.Equal(got, want) {
 			t.Errorf("dotWide of %d: got %d, want %d", n, got, want)
 		}
-		want, w := slices.Clone(acc), int32(rng.Uint32())
-		madWide(acc, k, w)
-		madWideGo(want, k, w)
-		if !slices.Equal(acc, want) {
-			t.Errorf("madWide of %d: got %v, want %v", n, acc, want)
+		plain := slices.Clone(acc)
+		madWide(acc, k, stride, w)
+		madWideGo(plain, k, stride, w)
+		if !slices.Equal(acc, plain) {
+			t.Errorf("madWide of %d: got %v, want %v", n, acc, plain)
 		}
 	}
 }

@@ -49,3 +49,12 @@ func (p *pages[T]) fork(n int) pages[T] {
 	}
 	return q
 }
+
+// each calls f for each page that holds some of the first n positions, with the
+// keys and values of one layer there.
+func (p *pages[T]) each(layer, n int, f func(from, to int, k, v []T)) {
+	for i := 0; i*pageLen < n; i++ {
+		pg, at, size := p.list[i], layer*pageLen*p.dim, pageLen*p.dim
+		f(i*pageLen, min(n, (i+1)*pageLen), pg.k[at:][:size], pg.v[at:][:size])
+	}
+}

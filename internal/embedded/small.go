@@ -232,23 +232,23 @@ func (s *ternaryState) attend(l int, q []int64, pos int) []int64 {
 	for hd := range t.heads {
 		at := hd / (t.heads / t.kvHeads) * t.head
 		qh := qs[hd*t.head:][:t.head]
+		s.kv.each(l, len(p), func(from, to int, k, _ []int32) {
+			dotWide(qh, k[at:], t.kv(), p[from:to])
+		})
 		top := int64(math.MinInt64)
-		for j := range p {
-			k, _ := s.kv.at(l, j)
-			p[j] = dotWide(qh, k[at:]) >> 16 * t.scale >> 16
+		for j, sum := range p {
+			p[j] = sum >> 16 * t.scale >> 16
 			top = max(top, p[j])
 		}
-		clear(sums)
 		total := int64(0)
-		for j := range p {
-			w := power(t.exp2, top-p[j])
-			if w == 0 {
-				continue
-			}
-			total += w
-			_, v := s.kv.at(l, j)
-			madWide(sums, v[at:], int32(w))
+		for j, x := range p {
+			p[j] = power(t.exp2, top-x)
+			total += p[j]
 		}
+		clear(sums)
+		s.kv.each(l, len(p), func(from, to int, _, v []int32) {
+			madWide(sums, v[at:], t.kv(), p[from:to])
+		})
 		for i, x := range sums {
 			out[hd*t.head+i] = div(x, total)
 		}
