@@ -90,12 +90,14 @@ func contentText(raw json.RawMessage) (string, error) {
 		Text *string `json:"text"`
 	}
 	if json.Unmarshal(raw, &parts) != nil || len(parts) == 0 {
-		return "", fmt.Errorf("Expected a string or an array of content parts.") //nolint:staticcheck // shown to the client as it stands
+		//lint:ignore ST1005 the client reads it as it stands
+		return "", fmt.Errorf("Expected a string or an array of content parts.")
 	}
 	var texts []string
 	for _, p := range parts {
 		if p.Type == "" || p.Type == "text" && p.Text == nil {
-			return "", fmt.Errorf("Expected content parts with a type, and a text where the type is \"text\".") //nolint:staticcheck // as above
+			//lint:ignore ST1005 the client reads it as it stands
+			return "", fmt.Errorf("Expected content parts with a type, and a text where the type is \"text\".")
 		}
 		if p.Text != nil {
 			texts = append(texts, *p.Text)
