@@ -109,7 +109,7 @@ func (b Behaviour) stream(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		if b.ErrorAfter > 0 && i == b.ErrorAfter {
-			_, _ = fmt.Fprintf(w, `data: {"error":{"message":"it broke: %s","type":"server_error","param":null,"code":null}}`+end, e)
+			_, _ = fmt.Fprintf(w, `data: {"error":{"message":%s,"type":"server_error","param":null,"code":null}}`+end, quote("instead of "+e))
 			return
 		}
 		if _, err := w.Write([]byte("data: " + e + end)); err != nil {

@@ -37,17 +37,22 @@ func (c *countedConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Write counts before it writes: the answer may be here, and its cost asked for,
+// before a writing goroutine is told that its bytes have left.
 func (c *countedConn) Write(p []byte) (int, error) {
+	owner := c.count(len(p), 0)
 	n, err := c.Conn.Write(p)
-	c.count(n, 0)
+	owner.add(n-len(p), 0)
+	c.total.add(n-len(p), 0)
 	return n, err
 }
 
-func (c *countedConn) count(up, down int) {
+func (c *countedConn) count(up, down int) *meter {
 	c.total.add(up, down)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.owner.add(up, down)
+	return c.owner
 }
 
 // own makes m the owner of what follows. The transport calls it (by httptrace's
