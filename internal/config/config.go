@@ -172,17 +172,9 @@ const maxFile = 1 << 20
 
 // Load reads path over the defaults in c, then the environment.
 func Load(path string, c any, environ []string) error {
-	f, err := os.Open(path)
+	b, err := read(path)
 	if err != nil {
-		return fmt.Errorf("read the configuration: %w", err)
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return fmt.Errorf("read the configuration: %w", err)
-	}
-	if len(b) > maxFile {
-		return fmt.Errorf("%s: over %d bytes", path, maxFile)
+		return err
 	}
 	dec := yaml.NewDecoder(bytes.NewReader(b))
 	dec.KnownFields(true)
@@ -190,4 +182,35 @@ func Load(path string, c any, environ []string) error {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return override(c, environ)
+}
+
+// IsOrigin tells an origin's file from an edge's by the keys that only one has.
+func IsOrigin(path string) (bool, error) {
+	b, err := read(path)
+	if err != nil {
+		return false, err
+	}
+	var keys map[string]any
+	if err := yaml.Unmarshal(b, &keys); err != nil {
+		return false, fmt.Errorf("%s: %w", path, err)
+	}
+	_, large := keys["large"]
+	_, edges := keys["edges"]
+	return large || edges, nil
+}
+
+func read(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the configuration: %w", err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("read the configuration: %w", err)
+	}
+	if len(b) > maxFile {
+		return nil, fmt.Errorf("%s: over %d bytes", path, maxFile)
+	}
+	return b, nil
 }

@@ -95,7 +95,7 @@ func (c *Origin) Validate() error {
 
 func (p *problems) auth(a Auth, listen string) {
 	if len(a.Secret) < 16 {
-		p.add("auth.secret", "must have at least 16 bytes (`gatewayd key secret` makes one)")
+		p.add("auth.secret", "must have at least 16 bytes (`gatewayd key new` suggests one)")
 	}
 	host, _, _ := net.SplitHostPort(listen)
 	ip := net.ParseIP(host)

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"tenbit/gateway"
+	"tenbit/internal/config"
+)
+
+// checkMain is `gatewayd check`: the effective configuration with secrets
+// hidden, or every problem at once. A file with a large model is an origin's.
+func checkMain(args []string, stdout, stderr io.Writer) int {
+	var o options
+	if err := o.parse("check", args, stderr); err != nil {
+		return fail(stderr, err)
+	}
+	origin, err := config.IsOrigin(o.config)
+	if err != nil {
+		return fail(stderr, err)
+	}
+	var shown any
+	if origin {
+		c, problems := o.loadOrigin()
+		if problems == nil {
+			_, problems = edgesOf(c)
+		}
+		shown, err = c, problems
+	} else {
+		c, problems := o.loadEdge()
+		if problems == nil {
+			problems = wireKeys(&gateway.Gateway{}, c)
+		}
+		shown, err = c, problems
+		if err == nil && c.Remote.Kind == "api" {
+			fmt.Fprintln(stderr, "note: remote.kind api charges information bits, but gives no egress guarantee: the large model's API sends what it likes")
+		}
+	}
+	if err != nil {
+		return fail(stderr, err)
+	}
+	out, err := config.Show(shown)
+	if err != nil {
+		return fail(stderr, err)
+	}
+	_, _ = stdout.Write(out)
+	return 0
+}
+
+// keyMain is `gatewayd key new`: the key is shown once and rests nowhere.
+func keyMain(args []string, stdout, stderr io.Writer) int {
+	if len(args) == 0 || args[0] != "new" {
+		fmt.Fprint(stderr, usage)
+		return 2
+	}
+	var o options
+	if err := o.parse("key new", args[1:], stderr); err != nil {
+		return fail(stderr, err)
+	}
+	secret, err := o.secret()
+	if err != nil {
+		return fail(stderr, err)
+	}
+	if len(secret) < 16 {
+		return fail(stderr, errors.New("auth.secret: must have at least 16 bytes; a good one: "+gateway.NewKey()))
+	}
+	key := gateway.NewKey()
+	fmt.Fprintf(stdout, "key:  %s\nhash: %s\n", key, gateway.HashKey(secret, key))
+	return 0
+}
+
+// secret reads auth.secret alone: the rest of the file may still be unfinished.
+func (o options) secret() ([]byte, error) {
+	origin, err := config.IsOrigin(o.config)
+	if err != nil {
+		return nil, err
+	}
+	if origin {
+		c := config.DefaultOrigin()
+		err = config.Load(o.config, &c, os.Environ())
+		return []byte(c.Auth.Secret), err
+	}
+	c := config.DefaultEdge()
+	err = config.Load(o.config, &c, os.Environ())
+	return []byte(c.Auth.Secret), err
+}

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"tenbit"
+	"tenbit/cache"
+	"tenbit/codec"
+	"tenbit/gateway"
+	"tenbit/internal/config"
+	"tenbit/internal/link"
+	"tenbit/internal/telemetry"
+	"tenbit/policy"
+)
+
+// edgeMain is `gatewayd edge`.
+func edgeMain(ctx context.Context, args []string, stderr io.Writer) int {
+	var o options
+	if err := o.parse("edge", args, stderr); err != nil {
+		return fail(stderr, err)
+	}
+	c, err := o.loadEdge()
+	if err != nil {
+		return fail(stderr, err)
+	}
+	r, err := wireEdge(c, logger(c.Log, stderr))
+	if err == nil {
+		err = r.serve(ctx)
+	}
+	if err != nil {
+		return fail(stderr, err)
+	}
+	return 0
+}
+
+// wireEdge builds an edge from its configuration. It connects to nothing yet.
+func wireEdge(c config.Edge, log *slog.Logger) (*role, error) {
+	r := &role{name: "edge", log: log}
+	m := telemetry.New(len(c.Tenants))
+	g := &gateway.Gateway{
+		Models: c.Models, Gate: policy.Gate{Confidence: c.Policy.Confidence}, Metrics: m, Log: log,
+		LocalDown: gateway.LocalDown(c.Policy.LocalDown), MaxBody: c.Limits.Body, MaxActive: c.Limits.Active,
+		Patience: 5 * time.Second, PingEvery: 15 * time.Second, SettleTime: 5 * time.Second,
+	}
+	for _, name := range c.Policy.Modes {
+		mode, _ := tenbit.ParseMode(name) // was validated
+		g.Modes |= tenbit.Modes(mode)
+	}
+	err := errors.Join(wireKeys(g, c), wireLocal(g, r, c), wireRemote(g, r, m, c))
+	if err != nil {
+		return nil, err
+	}
+	wireCache(g, r, m, c)
+	if g.Ledger, err = r.ledger(c.Ledger); err != nil {
+		return nil, err
+	}
+	if g, err = gateway.New(g); err != nil {
+		return nil, err
+	}
+	r.server = newServer(c.Listen, g.Handler(), log)
+	r.admin = newServer(c.Admin.Listen, m.Admin(func(ctx context.Context) error {
+		_, _, err := g.Ledger.Left(ctx, tenbit.Tenant{})
+		return err
+	}), log)
+	r.closers = append([]func() error{func() error {
+		wait, cancel := context.WithTimeout(context.Background(), drainTime)
+		defer cancel()
+		return g.Drain(wait)
+	}}, r.closers...)
+	return r, nil
+}
+
+// ledger opens the ledger and has it closed last.
+func (r *role) ledger(c config.Ledger) (store, error) {
+	l, err := openLedger(c)
+	if err != nil {
+		return nil, err
+	}
+	r.closers = append(r.closers, l.Close)
+	return l, nil
+}
+
+func wireKeys(g *gateway.Gateway, c config.Edge) error {
+	g.Keys.Secret = []byte(c.Auth.Secret)
+	var errs []error
+	for i, t := range c.Tenants {
+		for j, k := range t.Keys {
+			h, err := gateway.ParseHash(k)
+			if err != nil {
+				errs = append(errs, fmt.Errorf("tenants[%d].keys[%d]: %w", i, j, err))
+			}
+			g.Keys.Entries = append(g.Keys.Entries, gateway.KeyEntry{Hash: h, Tenant: tenantOf(t)})
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func wireLocal(g *gateway.Gateway, r *role, c config.Edge) error {
+	local, _, closer, err := openModel(c.Local)
+	if err != nil {
+		return fmt.Errorf("local: %w", err)
+	}
+	r.closers = append(r.closers, closer)
+	g.Drafter = policy.Drafter{
+		Local: local, Samples: c.Policy.Samples, Temperature: c.Policy.Temperature, Seed: 1, Parallel: c.Policy.Parallel,
+	}
+	return nil
+}
+
+// wireRemote connects the far side: the link, or the large model's API itself.
+func wireRemote(g *gateway.Gateway, r *role, m *telemetry.Metrics, c config.Edge) error {
+	switch c.Remote.Kind {
+	case "api":
+		large, wire, closer, err := openModel(c.Remote.API)
+		if err != nil {
+			return fmt.Errorf("remote.api: %w", err)
+		}
+		r.closers = append(r.closers, closer)
+		if wire != nil {
+			m.Wire("remote", wire)
+		}
+		g.Remote = policy.API{Large: large, Codec: codec.Default()}
+	case "origin":
+		t, err := clientTLS(c.Remote)
+		if err != nil {
+			return fmt.Errorf("remote: %w", err)
+		}
+		client, err := link.NewClient(link.ClientConfig{
+			URL: c.Remote.URL, Token: string(c.Remote.Token), TLS: t, Model: codec.Default(), Silence: c.Remote.Timeout, Log: r.log,
+			NewDecoder: func(a tenbit.Ask) link.Decoder { return policy.NewDecoder(codec.Default(), a) },
+		})
+		if err != nil {
+			return fmt.Errorf("remote: %w", err)
+		}
+		r.closers = append(r.closers, client.Close)
+		m.Wire("remote", client.Wire)
+		g.Remote = client
+	}
+	return nil
+}
+
+func wireCache(g *gateway.Gateway, r *role, m *telemetry.Metrics, c config.Edge) {
+	if c.Cache.Bytes == 0 {
+		return
+	}
+	var behind cache.Behind
+	if c.Cache.Redis.Addr != "" {
+		client := redisClient(c.Cache.Redis)
+		r.closers = append(r.closers, client.Close)
+		behind = cache.NewRedis(client)
+	}
+	g.Cache = cache.NewExact(c.Cache.Bytes, c.Cache.TTL, behind, m.Cache)
+	g.Pack = func(b []byte) []byte { return codec.Pack(codec.Default(), b) }
+	g.Unpack = func(b []byte) ([]byte, error) { return codec.Unpack(codec.Default(), b, cache.MaxValue) }
+}

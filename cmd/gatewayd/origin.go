@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+
+	"tenbit"
+	"tenbit/codec"
+	"tenbit/gateway"
+	"tenbit/internal/config"
+	"tenbit/internal/link"
+	"tenbit/internal/telemetry"
+	"tenbit/policy"
+)
+
+// originMain is `gatewayd origin`.
+func originMain(ctx context.Context, args []string, stderr io.Writer) int {
+	var o options
+	if err := o.parse("origin", args, stderr); err != nil {
+		return fail(stderr, err)
+	}
+	c, err := o.loadOrigin()
+	if err != nil {
+		return fail(stderr, err)
+	}
+	r, err := wireOrigin(c, logger(c.Log, stderr))
+	if err == nil {
+		err = r.serve(ctx)
+	}
+	if err != nil {
+		return fail(stderr, err)
+	}
+	return 0
+}
+
+// linkPath is where an origin serves the link.
+const linkPath = "/link"
+
+// wireOrigin builds an origin from its configuration. It connects to nothing yet.
+func wireOrigin(c config.Origin, log *slog.Logger) (*role, error) {
+	r := &role{name: "origin", log: log, tls: c.TLS}
+	m := telemetry.New(len(c.Edges))
+	edges, err := edgesOf(c)
+	if err != nil {
+		return nil, err
+	}
+	large, wire, closer, err := openModel(c.Large)
+	if err != nil {
+		return nil, fmt.Errorf("large: %w", err)
+	}
+	r.closers = append(r.closers, closer)
+	if wire != nil {
+		m.Wire("large", wire)
+	}
+	l, err := r.ledger(c.Ledger)
+	if err != nil {
+		return nil, err
+	}
+	server, err := link.NewServer(link.ServerConfig{
+		Edges: edges, Key: []byte(c.Auth.Secret), Model: codec.Default(), Log: log,
+		Handler: policy.Origin{Large: large, Codec: codec.Default()}, Ledger: measured{l, m},
+	})
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle(linkPath, server)
+	r.server = newServer(c.Listen, mux, log)
+	r.server.ReadTimeout = 0 // the link stays open; it has time-outs of its own
+	if r.server.TLSConfig, err = serverTLS(c.TLS); err != nil {
+		return nil, fmt.Errorf("tls: %w", err)
+	}
+	var draining atomic.Bool
+	r.drain = func(ctx context.Context) error { draining.Store(true); return server.Shutdown(ctx) }
+	r.admin = newServer(c.Admin.Listen, m.Admin(func(ctx context.Context) error {
+		if draining.Load() {
+			return errors.New("draining")
+		}
+		_, _, err := l.Left(ctx, tenbit.Tenant{})
+		return err
+	}), log)
+	return r, nil
+}
+
+func edgesOf(c config.Origin) ([]link.Edge, error) {
+	var edges []link.Edge
+	var errs []error
+	for i, e := range c.Edges {
+		edge := link.Edge{Name: e.ID, Tenant: tenantOf(e)}
+		if c.TLS.ClientCA != "" {
+			edge.Certificate = e.ID
+		}
+		if len(e.Keys) > 1 || len(e.Keys) == 0 && c.TLS.ClientCA == "" {
+			errs = append(errs, fmt.Errorf("edges[%d].keys: want one token, or none with tls.client_ca", i))
+		}
+		for _, k := range e.Keys {
+			h, err := gateway.ParseHash(k)
+			if err != nil {
+				errs = append(errs, fmt.Errorf("edges[%d].keys: %w", i, err))
+			}
+			edge.Token = h
+		}
+		edges = append(edges, edge)
+	}
+	return edges, errors.Join(errs...)
+}
+
+// measured tells the metrics what a ledger settles.
+type measured struct {
+	store
+	m *telemetry.Metrics
+}
+
+func (l measured) Settle(ctx context.Context, h tenbit.Hold, spent tenbit.Bits) error {
+	l.m.Settled(h.Tenant, tenbit.Cost{Bits: min(spent, h.Granted)})
+	return l.store.Settle(ctx, h, spent)
+}

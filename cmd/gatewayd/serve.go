@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"tenbit/internal/config"
+)
+
+// drainTime is how long requests under way may take after the first signal.
+const drainTime = 10 * time.Second
+
+// options are the flags of the roles; only these three exist.
+type options struct {
+	config, listen, log string
+}
+
+func (o *options) parse(name string, args []string, stderr io.Writer) error {
+	fs := flag.NewFlagSet("gatewayd "+name, flag.ContinueOnError)
+	fs.SetOutput(stderr)
+	fs.StringVar(&o.config, "config", "", "configuration `file` (required)")
+	fs.StringVar(&o.listen, "listen", "", "`address`, over the configuration's")
+	fs.StringVar(&o.log, "log", "", "`level`, over the configuration's")
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	if o.config == "" || fs.NArg() > 0 {
+		fs.Usage()
+		return errors.New("-config is required and nothing else is")
+	}
+	return nil
+}
+
+// loadEdge reads, overrides and checks an edge's configuration.
+func (o options) loadEdge() (config.Edge, error) {
+	c := config.DefaultEdge()
+	if err := config.Load(o.config, &c, os.Environ()); err != nil {
+		return c, err
+	}
+	override(&c.Listen, o.listen)
+	override(&c.Log, o.log)
+	return c, c.Validate()
+}
+
+// loadOrigin reads, overrides and checks an origin's configuration.
+func (o options) loadOrigin() (config.Origin, error) {
+	c := config.DefaultOrigin()
+	if err := config.Load(o.config, &c, os.Environ()); err != nil {
+		return c, err
+	}
+	override(&c.Listen, o.listen)
+	override(&c.Log, o.log)
+	return c, c.Validate()
+}
+
+func override(to *string, flag string) {
+	if flag != "" {
+		*to = flag
+	}
+}
+
+func logger(level string, w io.Writer) *slog.Logger {
+	var l slog.Level
+	_ = l.UnmarshalText([]byte(level)) // was validated
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: l}))
+}
+
+// role is one of the two servers, wired.
+type role struct {
+	name    string
+	server  *http.Server
+	admin   *http.Server
+	tls     config.TLS
+	drain   func(context.Context) error // after the listener has closed
+	closers []func() error              // in this order, at the very end
+	log     *slog.Logger
+}
+
+// serve listens, says where, serves until ctx ends, drains and closes.
+func (r *role) serve(ctx context.Context) error {
+	defer func() {
+		for _, c := range r.closers {
+			if err := c(); err != nil {
+				r.log.Error("close", "err", err)
+			}
+		}
+	}()
+	ln, err := net.Listen("tcp", r.server.Addr)
+	if err != nil {
+		return err
+	}
+	adm, err := net.Listen("tcp", r.admin.Addr)
+	if err != nil {
+		return errors.Join(err, ln.Close())
+	}
+	r.log.Info(r.name+" listens", "addr", ln.Addr().String(), "admin", adm.Addr().String(), "version", version())
+	ended := make(chan error, 2) // both servers end before serve returns
+	go func() { ended <- r.listen(ln) }()
+	go func() { ended <- r.admin.Serve(adm) }()
+	left := 2
+	select {
+	case <-ctx.Done():
+	case err = <-ended:
+		left--
+	}
+	r.log.Info("drain", "for", drainTime)
+	wait, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	if r.drain != nil {
+		err = errors.Join(closedIsFine(err), r.drain(wait))
+	}
+	err = errors.Join(closedIsFine(err), r.server.Shutdown(wait), r.admin.Shutdown(wait))
+	for range left {
+		err = errors.Join(err, closedIsFine(<-ended))
+	}
+	return err
+}
+
+func (r *role) listen(ln net.Listener) error {
+	if r.tls.Cert != "" {
+		return r.server.ServeTLS(ln, r.tls.Cert, r.tls.Key)
+	}
+	return r.server.Serve(ln)
+}
+
+func closedIsFine(err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// fail prints an error, one problem a line, and gives the exit status.
+func fail(stderr io.Writer, err error) int {
+	if errors.Is(err, flag.ErrHelp) {
+		return 0
+	}
+	fmt.Fprintln(stderr, err)
+	return 1
+}
+
+// newServer bounds what a client may hold open. Bodies and answers may take
+// long; headers may not.
+func newServer(addr string, h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Addr: addr, Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		ReadTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
