@@ -109,9 +109,7 @@ func (s *scene) prove(r tenbit.Reply) (coded, error) {
 		return coded{}, ErrOverLimit
 	}
 	c.bytes = e.Finish()
-	ask := s.ask
-	ask.Sink = nil
-	d := NewDecoder(s.model, ask)
+	d := newDecoder(s, nil)
 	if err := d.Feed(c.bytes); err != nil {
 		return coded{}, fmt.Errorf("prove %v: %w", r.Mode, err)
 	}

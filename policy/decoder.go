@@ -42,7 +42,11 @@ const slack = 8 * tenbit.Byte
 // NewDecoder makes the decoder of the reply to ask. m is the codec's model that
 // both ends agreed on, nil when they have none in common.
 func NewDecoder(m codec.Model, ask tenbit.Ask) *Decoder {
-	return &Decoder{scene: newScene(m, ask), dec: codec.NewDecoder(), out: flow{sink: ask.Sink}}
+	return newDecoder(newScene(m, ask), ask.Sink)
+}
+
+func newDecoder(s *scene, sink tenbit.Sink) *Decoder {
+	return &Decoder{scene: s, dec: codec.NewDecoder(), out: flow{sink: sink}}
 }
 
 // Bits is the information decoded so far; after an error never more than the
@@ -94,7 +98,7 @@ func (d *Decoder) Finish(digest uint32) (tenbit.Reply, error) {
 		return tenbit.Reply{}, d.fail(err)
 	}
 	if d.scene.digest(d.reply) != digest {
-		return tenbit.Reply{}, d.fail(errors.New("digest differs"))
+		return tenbit.Reply{}, d.fail(errDigest)
 	}
 	if err := d.out.flush(); err != nil {
 		return tenbit.Reply{}, d.fail(sinkError{err})
@@ -116,6 +120,8 @@ func (d *Decoder) fail(err error) error {
 	}
 	return d.err
 }
+
+var errDigest = errors.New("digest differs")
 
 // sinkError is the sink's own error on its way up.
 type sinkError struct{ error }
@@ -152,7 +158,7 @@ func (d *Decoder) step() error {
 				d.stage = atMessage
 				continue
 			}
-			d.pred = s.model.Predictor(contexts(s.ask)...)
+			d.pred = s.predictor()
 			d.stage = atText
 		case atText:
 			if err := d.stepText(); err != nil {

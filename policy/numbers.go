@@ -19,6 +19,7 @@ type numbers struct {
 	known map[string]uint64 // without sign, mass of each
 	prior uint64            // mass of the prior
 	point uint64            // weight of a decimal point in the prior, of 1024
+	brief bool              // no more than two digits fit
 	minus []uint32          // odds of no sign and a minus
 }
 
@@ -62,6 +63,7 @@ func newNumbers(ask tenbit.Ask) numbers {
 	if ask.Limit <= tight {
 		n.prior *= 8 // what fits must fit whatever it is
 	}
+	n.brief = ask.Limit <= tenBits
 	return n
 }
 
@@ -192,6 +194,8 @@ func symbolAt(v string, i int) int {
 // numbers.
 func (n numbers) guess(so string) []uint64 {
 	switch {
+	case so == "" && n.brief:
+		return []uint64{90, 110, 104, 104, 104, 102, 102, 102, 102, 102, 1, 1}
 	case so == "":
 		return []uint64{48, 260, 160, 116, 92, 82, 72, 68, 64, 62, 1, 1}
 	case so == "0":
@@ -203,10 +207,13 @@ func (n numbers) guess(so string) []uint64 {
 	if dot {
 		w[symEnd], w[symPoint] = []uint64{1, 420, 900, 900}[min(len(part), 3)], 1
 	}
+	if n.brief {
+		w[symEnd], w[symPoint] = []uint64{160, 960}[min(len(so), 2)-1], 1
+	}
 	for i := range 10 {
 		w[i] = (1024 - w[symEnd] - w[symPoint]) / 10
 	}
-	if !dot && len(so) > 1 { // round numbers
+	if !dot && !n.brief && len(so) > 1 { // round numbers
 		w[0] += w[9]
 	}
 	return w

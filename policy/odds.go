@@ -23,6 +23,10 @@ const (
 // that could not fit anyway.
 const tight = 14 * tenbit.Bit
 
+// tenBits is the grant up to which not even three digits fit, so that numbers
+// of two get their room.
+const tenBits = 11 * tenbit.Bit
+
 // maxCandidates bounds the candidates that take part; the rest are as if unseen.
 const maxCandidates = 256
 
@@ -60,8 +64,12 @@ func modeOdds(ask tenbit.Ask, closed bool, votes []uint64) odds {
 	}
 	if !closed {
 		if answer {
-			o.add(tenbit.ModeAnswer, oddsTotal/64)
-			rest -= oddsTotal / 64
+			part := rest / 64
+			if !full { // the one way to say anything but that the draft is right
+				part = rest / 2
+			}
+			o.add(tenbit.ModeAnswer, part)
+			rest -= part
 		}
 		switch {
 		case accept && full:
@@ -88,8 +96,8 @@ func modeOdds(ask tenbit.Ask, closed bool, votes []uint64) odds {
 }
 
 // closedWeights are the weights of accept, select and answer: a candidate
-// weighs the square of its votes, "none of them" weighs samples times
-// candidates, a steeper cousin of PPM's escape. Where the grant is tight the
+// weighs the square of its votes, "none of them" as many as there are samples
+// and further candidates: the likelier the fewer agree, as in PPM. Where the grant is tight the
 // last gets at least a quarter, which leaves the other bits for a short number.
 func closedWeights(ask tenbit.Ask, votes []uint64, accept, sel, answer bool) (w [3]uint64) {
 	var n uint64
@@ -105,7 +113,7 @@ func closedWeights(ask tenbit.Ask, votes []uint64, accept, sel, answer bool) (w 
 	if !answer {
 		return w
 	}
-	w[2] = n * uint64(len(votes))
+	w[2] = n + uint64(len(votes)) - 1
 	least := (w[0] + w[1]) / 255
 	if ask.Limit <= tight {
 		least = (w[0] + w[1]) / 3

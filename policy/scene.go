@@ -32,6 +32,8 @@ type scene struct {
 	odds   odds
 	votes  []uint64
 	first  int // the first candidate that select can name
+
+	primed codec.Predictor // by the contexts, to be forked
 }
 
 // newScene prepares a reply to ask. Without a model, full is off.
@@ -49,6 +51,14 @@ func newScene(m codec.Model, ask tenbit.Ask) *scene {
 }
 
 func (s *scene) allows(m tenbit.Mode) bool { return slices.Contains(s.odds.modes, m) }
+
+// predictor is one for a new text, primed once.
+func (s *scene) predictor() codec.Predictor {
+	if s.primed == nil {
+		s.primed = s.model.Predictor(contexts(s.ask)...)
+	}
+	return codec.Fork(s.primed)
+}
 
 // contexts prime every text of a reply: the prompt, then the draft. Tools and
 // formats are part of the prompt where there are any.
@@ -149,7 +159,7 @@ func (s *scene) checkAnswer(a string) error {
 	if n, ok := stateable(s.ask.Request.Question(), a); !ok || n != a {
 		return errors.New("answer is not in normal form")
 	}
-	if s.allows(tenbit.ModeSelect) && candidate(s.ask, a) >= s.first {
+	if i := candidate(s.ask, a); s.closed && i >= 0 && (i < s.first || s.allows(tenbit.ModeSelect)) {
 		return errors.New("answer is among the candidates")
 	}
 	return nil
@@ -177,7 +187,7 @@ func (s *scene) codeFull(c coder, f form, r tenbit.Reply) (tenbit.Reply, error) 
 	}
 	left := MaxText
 	for i, v := range fields {
-		b, err := c.text(s.model.Predictor(contexts(s.ask)...), []byte(v), left)
+		b, err := c.text(s.predictor(), []byte(v), left)
 		if err != nil {
 			return r, err
 		}

@@ -23,7 +23,7 @@ type stream struct {
 	scene  *scene
 	send   func([]byte) error
 	mirror *Decoder // what the edge knows after the bytes sent
-	shown  []byte   // what the mirror made of them
+	shown  int      // bytes of text that the mirror made of them
 
 	begun bool
 	cut   bool // the grant is used up, nothing more is taken
@@ -36,12 +36,12 @@ type stream struct {
 
 func newStream(s *scene, send func([]byte) error) *stream {
 	st := &stream{scene: s, send: send, enc: codec.NewEncoder()}
-	ask := s.ask
-	ask.Sink = func(text string) error {
-		st.shown = append(st.shown, text...)
+	st.mirror = newDecoder(s, func(text string) error {
+		if st.shown += len(text); st.shown > len(st.text) || string(st.text[st.shown-len(text):st.shown]) != text {
+			return errors.New("the decoder reads another text")
+		}
 		return nil
-	}
-	st.mirror = NewDecoder(s.model, ask)
+	})
 	return st
 }
 
@@ -66,7 +66,8 @@ func (st *stream) write(text string) error {
 
 func (st *stream) repeatsDraft() bool {
 	d := st.scene.ask.Draft
-	return d != nil && st.scene.allows(tenbit.ModeAccept) && strings.HasPrefix(d.Content, string(st.held))
+	return d != nil && st.scene.allows(tenbit.ModeAccept) &&
+		(strings.HasPrefix(d.Content, string(st.held)) || strings.TrimSpace(d.Content) == strings.TrimSpace(string(st.held)))
 }
 
 // prelude codes what comes before the text of a full reply.
@@ -77,7 +78,7 @@ func (s *scene) prelude(e *codec.Encoder) codec.Predictor {
 		}
 	}
 	e.Symbol(int(formText), s.formOdds())
-	return s.model.Predictor(contexts(s.ask)...)
+	return s.predictor()
 }
 
 func (st *stream) begin() {
@@ -135,9 +136,6 @@ func (st *stream) forward(b []byte) error {
 	}
 	if err := st.mirror.Feed(b); err != nil {
 		return fmt.Errorf("prove full: %w", err)
-	}
-	if n := len(st.shown); n > len(st.text) || string(st.text[:n]) != string(st.shown) {
-		return errors.New("prove full: the decoder reads another text")
 	}
 	return st.send(b)
 }
