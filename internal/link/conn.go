@@ -201,7 +201,20 @@ func (c *conn) ask(ctx context.Context, a ask) error {
 	case !c.edge.admit(size):
 		return f.refuse(ctx, CodeBusy)
 	}
-	c.follow(func() { f.ask(ctx, a, size) })
+	// Enrolled before its texts are read, so that a resume on another connection
+	// finds it.
+	r, made := c.edge.enroll(c.srv.ctx, a.id, hashAsk(a))
+	if r == nil {
+		c.edge.leave(size)
+		return f.refuse(ctx, CodeRepeatedID)
+	}
+	r.attach()
+	if made == nil {
+		c.edge.leave(size)
+		c.follow(func() { f.follow(ctx, r, 0) })
+		return nil
+	}
+	c.follow(func() { f.ask(ctx, made, r, a, size) })
 	return nil
 }
 

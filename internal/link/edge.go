@@ -130,6 +130,14 @@ func (e *edge) enroll(parent context.Context, key id, hash [sha256.Size]byte) (r
 	return r, ctx
 }
 
+// strike forgets a reply that was never begun, with its id.
+func (e *edge) strike(r *reply) {
+	r.strike()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.replies, r.id)
+}
+
 // find is the reply of an id, nil when it is unknown.
 func (e *edge) find(key id) *reply {
 	e.mu.Lock()

@@ -31,40 +31,34 @@ func (f *follower) refuse(ctx context.Context, code Code) error {
 	return f.close(ctx, failure{stream: f.stream, code: code})
 }
 
-// ask reads the texts of an admitted ask, finds or starts its reply, and sends it.
-func (f *follower) ask(ctx context.Context, a ask, size int64) {
+// ask reads the texts of an admitted ask, starts its reply, whose context is
+// made, and sends it.
+func (f *follower) ask(ctx, made context.Context, r *reply, a ask, size int64) {
 	e, s := f.c.edge, f.c.srv
 	t, err := a.unpack(f.c.model)
-	if err != nil {
-		e.leave(size)
-		code := CodeBadRequest
+	code := CodeUnavailable
+	if err == nil {
+		t.Tenant = tenbit.TenantID(e.Name) + "/" + t.Tenant
+		t.Modes &= f.c.modes
+		if s.run(func() {
+			defer e.leave(size)
+			s.serve(made, r, t)
+			r.retire()
+		}) {
+			f.follow(ctx, r, 0)
+			return
+		}
+	} else {
+		s.cfg.Log.Warn("bad ask", "edge", e.Name, "id", t.ID, "err", err)
+		code = CodeBadRequest
 		if errors.Is(err, errDigest) {
 			code = CodeMismatch
 		}
-		s.cfg.Log.Warn("bad ask", "edge", e.Name, "id", t.ID, "err", err)
-		_ = f.refuse(ctx, code)
-		return
 	}
-	t.Tenant = tenbit.TenantID(e.Name) + "/" + t.Tenant
-	t.Modes &= f.c.modes
-	r, serveCtx := e.enroll(s.ctx, a.id, hashAsk(a))
-	if r == nil {
-		e.leave(size)
-		_ = f.refuse(ctx, CodeRepeatedID)
-		return
-	}
-	r.attach()
-	switch {
-	case serveCtx == nil:
-		e.leave(size)
-	case !s.run(func() {
-		defer e.leave(size)
-		s.serve(serveCtx, r, t)
-		r.retire()
-	}):
-		r.finish(tenbit.Sent{}, CodeUnavailable)
-		e.leave(size)
-	}
+	e.leave(size)
+	e.strike(r) // it may be asked again
+	r.freeze(tenbit.Sent{}, code)
+	r.finish()
 	f.follow(ctx, r, 0)
 }
 

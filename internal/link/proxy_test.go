@@ -1,7 +1,6 @@
 package link
 
 import (
-	"io"
 	"net"
 	"strings"
 	"sync"
@@ -87,10 +86,6 @@ func (p *proxy) copy(dst, src net.Conn, n *atomic.Int64, limit int64) {
 		if _, werr := dst.Write(buf[:m]); werr != nil || err != nil {
 			return
 		}
-	}
-	if c, ok := dst.(*net.TCPConn); ok {
-		_ = c.CloseWrite() // what was forwarded shall arrive
-		_, _ = io.Copy(io.Discard, io.LimitReader(dst, 0))
 	}
 }
 

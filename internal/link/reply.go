@@ -30,7 +30,8 @@ type reply struct {
 	shift     uint8       // of the grant frame, 0: none
 	buf       []byte      // the codeword so far
 	wired     int         // how much of it left, at most
-	finished  bool
+	frozen    bool        // the outcome is set
+	finished  bool        // and settled
 	sent      tenbit.Sent // when code is 0
 	code      Code
 	spent     tenbit.Bits
@@ -76,7 +77,7 @@ func (r *reply) put(p []byte) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
-	case r.finished:
+	case r.frozen:
 		return errCancelled
 	case len(r.buf)+len(p) > maxPayload(r.limit):
 		return fmt.Errorf("send %d bytes after %d: %w", len(p), len(r.buf), ErrOverLimit)
@@ -88,11 +89,12 @@ func (r *reply) put(p []byte) error {
 
 var errBusy = errors.New("edge holds too many bytes")
 
-// finish sets the outcome, once, and says what was spent.
-func (r *reply) finish(sent tenbit.Sent, code Code) tenbit.Bits {
+// freeze sets the outcome and says what was spent. Nothing is added any more
+// and, of a reply that failed, nothing leaves.
+func (r *reply) freeze(sent tenbit.Sent, code Code) tenbit.Bits {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.sent, r.code, r.finished = sent, code, true
+	r.sent, r.code, r.frozen = sent, code, true
 	r.spent = sent.Bits
 	if r.shift > 0 {
 		r.spent += grantPrice
@@ -100,11 +102,18 @@ func (r *reply) finish(sent tenbit.Sent, code Code) tenbit.Bits {
 	if code != 0 {
 		r.spent = r.crossed()
 	}
+	return r.spent
+}
+
+// finish lets the followers tell the outcome.
+func (r *reply) finish() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.finished = true
 	if r.orphaned != nil {
 		r.orphaned.Stop()
 	}
 	r.change()
-	return r.spent
 }
 
 // crossed is what a reply that isn't whole has cost. The caller holds mu.
@@ -163,10 +172,18 @@ func (r *reply) abort() tenbit.Bits {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.cancel(errCancelled)
-	if r.finished {
+	if r.frozen {
 		return r.spent
 	}
 	return r.crossed()
+}
+
+// strike keeps the reply from the edge's memory.
+func (r *reply) strike() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.kept = true
+	r.cancel(nil)
 }
 
 // clear drops the bytes.
@@ -192,35 +209,36 @@ type view struct {
 func (r *reply) look(from int) view {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	v := view{changed: r.changed, shift: r.shift, spent: r.spent, sent: r.sent}
-	if r.finished && r.code != 0 {
-		v.failed = r.code
-		return v
-	}
-	if r.cleared {
-		v.failed = CodeRepeatedID
-		return v
-	}
-	if from > len(r.buf) {
-		if r.finished {
-			v.failed = CodeBadRequest
-		}
-		return v
-	}
-	v.ready = len(r.buf) - from
-	v.last = r.finished && v.ready <= maxChunk
-	return v
+	return r.see(from)
 }
 
 // take is look, and the bytes leave.
 func (r *reply) take(from int) view {
-	v := r.look(from)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if v.failed == 0 && from <= len(r.buf) {
-		n := min(v.ready, maxChunk, len(r.buf)-from)
+	v := r.see(from)
+	n := min(v.ready, maxChunk)
+	if n > 0 {
 		v.chunk = r.buf[from : from+n : from+n]
 		r.wired = max(r.wired, from+n)
+	}
+	return v
+}
+
+// see is look under mu.
+func (r *reply) see(from int) view {
+	v := view{changed: r.changed, shift: r.shift, spent: r.spent, sent: r.sent}
+	switch {
+	case r.finished && r.code != 0:
+		v.failed = r.code
+	case r.frozen && r.code != 0: // soon
+	case r.cleared:
+		v.failed = CodeRepeatedID
+	case from <= len(r.buf):
+		v.ready = len(r.buf) - from
+		v.last = r.finished && v.ready <= maxChunk
+	case r.finished:
+		v.failed = CodeBadRequest // the edge says that it has more than there is
 	}
 	return v
 }

@@ -33,7 +33,8 @@ func (s *Server) answer(ctx context.Context, r *reply, a tenbit.Ask) (tenbit.Sen
 		sent, err = s.handle(ctx, r, a)
 	}
 	code := codeOf(ctx, err)
-	spent := r.finish(sent, code)
+	spent := r.freeze(sent, code)
+	defer r.finish() // settled first: what the edge is told, the ledger has
 	if s.cfg.Ledger != nil && hold.ID != "" {
 		settleCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 		defer cancel()
