@@ -70,6 +70,10 @@ func (c *Client) post(ctx context.Context, body []byte, stream bool, own *meter)
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "tenbit")
+	// A kept connection that the server closed just now is no answer: with this
+	// key, which never travels when it has no value, the transport asks again
+	// on a new one, as long as no byte of an answer came.
+	req.Header["Idempotency-Key"] = []string{}
 	if c.cfg.Key != "" {
 		req.Header.Set("Authorization", "Bearer "+c.cfg.Key)
 	}

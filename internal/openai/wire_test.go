@@ -161,6 +161,23 @@ func TestCancellation(t *testing.T) {
 	}
 }
 
+// A kept connection that ended while it was idle is not an error.
+func TestStaleConnections(t *testing.T) {
+	u := fake.NewUpstream(t, func(r fake.Received) fake.Behaviour {
+		if got, ok := r.Header["Idempotency-Key"]; ok {
+			t.Errorf("got an idempotency key %q", got)
+		}
+		return fake.Answers("x")
+	})
+	c, p := through(t, u)
+	for i := range 50 {
+		if _, err := c.Complete(t.Context(), request(t, hello), tenbit.Sampling{}); err != nil {
+			t.Errorf("request %d: %v", i, err)
+		}
+		p.Cut()
+	}
+}
+
 // A server that keeps the connection open after [DONE] does not keep the answer.
 func TestLingeringServer(t *testing.T) {
 	c, u := serve(t, fake.Behaviour{Content: "abc", Linger: true})
