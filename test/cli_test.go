@@ -10,7 +10,7 @@ import (
 // the key for the client and the hash for the configuration.
 func newKey(t *testing.T) (key, hash string) {
 	t.Helper()
-	out, errs, code := once(t, "", "key", "new", "-secret", keySecret)
+	out, errs, code := once(t, "", "key", "new", "-config", tree{"auth": tree{"secret": keySecret}}.write(t))
 	key = regexp.MustCompile(`tb-[A-Za-z0-9_-]{32}`).FindString(out)
 	hash = regexp.MustCompile(`hmac-sha256:[0-9a-f]{64}`).FindString(out)
 	if code != 0 || key == "" || hash == "" {
@@ -63,8 +63,8 @@ func TestUsage(t *testing.T) {
 	}{
 		{"nothing", nil, 2},
 		{"an unknown command", []string{"sail"}, 2},
-		{"an unknown flag", []string{"edge", "-sail"}, 2},
-		{"no configuration", []string{"origin"}, 2},
+		{"an unknown flag", []string{"edge", "-sail"}, 1},
+		{"no configuration", []string{"origin"}, 1},
 		{"a configuration that is not there", []string{"edge", "-config", "nowhere.yaml"}, 1},
 		{"version", []string{"version"}, 0},
 	} {

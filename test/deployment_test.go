@@ -51,7 +51,7 @@ func deploy(t *testing.T, local, large func(fake.Received) fake.Behaviour, chang
 	}
 	d.Origin = start(t, "origin", origin)
 	d.Link = fake.NewProxy(t, d.Origin.Addr)
-	edge.set("remote.url", "ws://"+d.Link.Addr+"/v1/link")
+	edge.set("remote.url", "ws://"+d.Link.Addr+"/link")
 	d.startEdge(t, edge)
 	return d
 }

@@ -110,7 +110,7 @@ func TestTheSumOfBitsIsTheLedgersAndTheMetrics(t *testing.T) {
 	}
 	up, down := d.Link.Bytes()
 	for dir, want := range map[string]int64{"up": up, "down": down} {
-		if got := int64(d.metric(t, "tenbit_wire_bytes_total", `connection="link",direction="`+dir+`"`)); got != want {
+		if got := int64(d.metric(t, "tenbit_wire_bytes_total", `connection="remote",direction="`+dir+`"`)); got != want {
 			t.Errorf("the metric says %d bytes %s on the link, the proxy %d", got, dir, want)
 		}
 	}
