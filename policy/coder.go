@@ -27,7 +27,10 @@ func (w writer) byte(b byte) (byte, error) {
 	return b, nil
 }
 
-func (w writer) text(t codec.Predictor, s []byte, _ int) ([]byte, error) {
+func (w writer) text(t codec.Predictor, s []byte, max int) ([]byte, error) {
+	if len(s) > max {
+		return nil, ErrOverLimit
+	}
 	w.e.Write(t, s)
 	w.e.EndText(t)
 	return s, nil

@@ -184,7 +184,7 @@ func (d *Decoder) step() error {
 // stepText decodes text and hands on what is new; nil when the text has ended.
 func (d *Decoder) stepText() error {
 	had := len(d.text)
-	text, done, err := d.dec.Text(d.pred, d.text, MaxText)
+	text, done, err := d.dec.Text(d.pred, d.text, d.scene.maxText())
 	d.text = text
 	if err != nil && !errors.Is(err, codec.ErrMore) {
 		return err

@@ -14,6 +14,14 @@ import (
 // MaxText bounds a reply's text, all fields together, in bytes.
 const MaxText = 8 << 20
 
+// A coded text may be this long whatever the grant, and longer by this much for
+// each bit of it: what a few bits can make the edge decode, and stream to its
+// client, stays within reason.
+const (
+	freeText   = 64 << 10
+	textPerBit = 64
+)
+
 // Errors of replies.
 var (
 	// ErrReply says that a reply's bytes are not a valid reply to its Ask.
@@ -51,6 +59,11 @@ func newScene(m codec.Model, ask tenbit.Ask) *scene {
 }
 
 func (s *scene) allows(m tenbit.Mode) bool { return slices.Contains(s.odds.modes, m) }
+
+// maxText bounds the text of a full reply in bytes.
+func (s *scene) maxText() int {
+	return int(min(freeText+s.ask.Limit/tenbit.Bit*textPerBit, MaxText))
+}
 
 // predictor is one for a new text, primed once.
 func (s *scene) predictor() codec.Predictor {
@@ -185,7 +198,7 @@ func (s *scene) codeFull(c coder, f form, r tenbit.Reply) (tenbit.Reply, error) 
 	if f == formMessage {
 		fields = append(fields, string(r.Message.ToolCalls), r.Message.Refusal)
 	}
-	left := MaxText
+	left := s.maxText()
 	for i, v := range fields {
 		b, err := c.text(s.predictor(), []byte(v), left)
 		if err != nil {

@@ -91,10 +91,7 @@ func (st *stream) push(p []byte) error {
 	if st.cut {
 		return errCut
 	}
-	n, err := st.fit(p)
-	if err != nil {
-		return err
-	}
+	n := st.fit(p)
 	st.enc.Write(st.pred, p[:n])
 	st.text = append(st.text, p[:n]...)
 	if err := st.forward(st.enc.Take()); err != nil {
@@ -108,22 +105,19 @@ func (st *stream) push(p []byte) error {
 }
 
 // fit is how many bytes of p leave room for the end mark and a cut behind them.
-func (st *stream) fit(p []byte) (int, error) {
+func (st *stream) fit(p []byte) int {
+	n := min(len(p), st.scene.maxText()-len(st.text))
 	room := st.scene.ask.Limit - reserve
-	if len(st.text)+len(p) > MaxText {
-		return 0, fmt.Errorf("answer is over %d bytes", MaxText)
-	}
-	if st.ahead == nil {
-		if tenbit.Bits(st.enc.Millibits())+tenbit.Bits(len(p))*stepPrice <= room {
-			return len(p), nil
-		}
+	if st.ahead == nil && tenbit.Bits(st.enc.Millibits())+tenbit.Bits(n)*stepPrice > room {
 		st.ahead = &sizer{enc: st.enc.Clone(), pred: codec.Fork(st.pred)}
 	}
-	n := st.ahead.take(p, room)
-	if n == len(p) {
-		return n, nil
+	if st.ahead != nil {
+		n = st.ahead.take(p[:n], room)
 	}
-	return codec.WholeRunes(p[:n]), nil
+	if n < len(p) {
+		n = codec.WholeRunes(p[:n])
+	}
+	return n
 }
 
 // reserve is what the end of a cut reply may cost.
