@@ -32,6 +32,7 @@ var allowed = []row{
 	{"internal/embedded", []string{".", "policy"}},
 	{"internal/fake", []string{".", "policy"}},
 	{"internal/ollamatest", nil},
+	{"internal/redistest", nil},
 	{"gateway", []string{".", "policy", "cache"}},
 	{"cmd/", []string{"*"}},
 	{"test/", []string{"*"}},

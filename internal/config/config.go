@@ -95,7 +95,6 @@ type Remote struct {
 	Kind    string        `yaml:"kind"`  // origin, api or none
 	URL     string        `yaml:"url"`   // origin: ws:// or wss://
 	Token   Secret        `yaml:"token"` // origin: this edge's token
-	Name    string        `yaml:"name"`  // origin: this edge's name there
 	CA      string        `yaml:"ca"`    // PEM file with the origin's signer; empty: the system's roots
 	Cert    string        `yaml:"cert"`  // mTLS
 	CertKey string        `yaml:"cert_key"`
