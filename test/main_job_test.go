@@ -15,7 +15,8 @@ const open = "Write about the harbour at night."
 // closed is one with a number for an answer; torn are samples that disagree.
 const closed = "How many boats lie in the harbour, if 17 came and 12 left?"
 
-var torn = []string{"17 + 12 = 29. Answer: 29", "17 - 12 = 5. Answer: 5", "Answer: 4"}
+// Wherever five in a row begin, 29 has most votes.
+var torn = []string{"17 + 12 = 29. Answer: 29", "17 - 12 = 5. Answer: 5", "So 29. Answer: 29", "Answer: 4", "Answer: 29"}
 
 const story = "The harbour at night is quiet. Boats rock on their moorings, and a lamp at the end of the pier draws a yellow line on the water."
 
@@ -92,7 +93,7 @@ func TestTheSumOfBitsIsTheLedgersAndTheMetrics(t *testing.T) {
 			t.Errorf("%s: %v bits left in the ledger, want %v", tt.name, a.Meter.Left, want)
 		}
 	}
-	for _, r := range []string{"select", "full", "plain", "cache"} {
+	for _, r := range []string{"accept", "select", "answer", "full", "plain", "cache"} {
 		if routes[r] == 0 {
 			t.Errorf("no answer by %s: %v", r, routes)
 		}
