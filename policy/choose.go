@@ -30,14 +30,16 @@ func (s *scene) choose(comp tenbit.Completion) (best coded, fits bool, err error
 		best, err = s.prove(none)
 		return best, true, err
 	}
+	var failed error
 	for _, tier := range s.options(comp) {
 		for _, r := range tier {
 			c, err := s.prove(r)
 			if errors.Is(err, ErrOverLimit) {
 				continue
 			}
-			if err != nil {
-				return coded{}, false, err
+			if err != nil { // another mode may do, plain at the last
+				failed = err
+				continue
 			}
 			if !fits || c.bits < best.bits {
 				best, fits = c, true
@@ -46,6 +48,9 @@ func (s *scene) choose(comp tenbit.Completion) (best coded, fits bool, err error
 		if fits {
 			return best, true, nil
 		}
+	}
+	if failed != nil {
+		return coded{}, false, failed
 	}
 	best, err = s.prove(none)
 	return best, false, err
@@ -101,7 +106,8 @@ func (s *scene) options(comp tenbit.Completion) [][]tenbit.Reply {
 // is too dear.
 func (s *scene) prove(r tenbit.Reply) (coded, error) {
 	e := codec.NewEncoder()
-	if _, err := s.code(writer{e}, r); err != nil {
+	r, err := s.code(writer{e}, r)
+	if err != nil {
 		return coded{}, fmt.Errorf("encode %v: %w", r.Mode, err)
 	}
 	c := coded{reply: r, bits: tenbit.Bits(e.Millibits()), digest: s.digest(r)}

@@ -5,5 +5,20 @@
 // A reply is one codeword: the mode under odds that follow from the
 // [tenbit.Ask], then the mode's payload. Both ends run the same code over the
 // same Ask, so a reply needs no header of its own and every symbol of it,
-// escapes and end marks included, is charged.
+// escapes and end marks included, is charged. In order:
+//
+//	mode                 under modeOdds
+//	select: index        votes squared, less the candidate that accept names
+//	answer: kind         number, letter or text, by the leading candidate's
+//	  number             sign, then digits, point and end: see numbers
+//	  letter             uniform over the choices offered
+//	  text               bytes and end: see terms
+//	full:   form         text, or message: content, tool calls, refusal
+//	        texts        the codec's model, primed with prompt and draft
+//	        finish       stop, length, tool_calls, content_filter or cut
+//	plain:  form, finish as for full
+//	        length       Elias gamma
+//	        bytes        zstd, 8 bits each
+//
+// A 32-bit digest outside the codeword closes it.
 package policy

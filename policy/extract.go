@@ -43,6 +43,7 @@ var marks = []struct {
 // or a choice. It prefers to find nothing over finding an answer in prose.
 // The question may be "": it only tells which letters are choices.
 func Extract(question, text string) (answer string, kind Kind, ok bool) {
+	question, text = tail(question), tail(text)
 	// An answer must survive being stated again: that is how it is passed on.
 	for range 3 {
 		a, k, ok := extract(question, text)
@@ -53,6 +54,11 @@ func Extract(question, text string) (answer string, kind Kind, ok bool) {
 	}
 	return "", KindText, false
 }
+
+// maxScan bounds what is searched of a text, from its end, in bytes.
+const maxScan = 16 << 10
+
+func tail(s string) string { return s[max(0, len(s)-maxScan):] }
 
 func extract(question, text string) (answer string, kind Kind, ok bool) {
 	if s, ok := bare(question, text); ok {

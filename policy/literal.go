@@ -20,7 +20,7 @@ type literal struct {
 
 func newLiteral(ask tenbit.Ask) *literal {
 	l := &literal{kinds: []uint32{64, 16, 64}}
-	q := ask.Request.Question()
+	q := tail(ask.Request.Question())
 	offer := offered(q)
 	if len(ask.Candidates) > 0 {
 		// The leading candidate tells what kind of answer the question wants.

@@ -40,10 +40,10 @@ var figure = regexp.MustCompile(`[0-9][0-9,]*(?:\.[0-9]+)?`)
 
 func newNumbers(ask tenbit.Ask) numbers {
 	n := numbers{known: map[string]uint64{}, prior: massPrior, point: 16, minus: []uint32{31, 1}}
-	q := figures(ask.Request.Question(), 24)
+	q := figures(tail(ask.Request.Question()), 24)
 	var draft []string
 	if ask.Draft != nil {
-		draft = figures(ask.Draft.Content, 48)
+		draft = figures(tail(ask.Draft.Content), 48)
 	}
 	n.share(q, massAsked)
 	n.share(draft, massDraft)

@@ -31,15 +31,12 @@ const (
 	termBits    = 32
 	maxOrder    = 6
 	proseOrder  = 2 // shortest context that counts in the question and the draft
-	// maxSource bounds how much of a text is searched, from its end, in bytes.
-	maxSource = 8 << 10
 )
 
 func newTerms(ask tenbit.Ask) terms {
 	t := terms{priors: [2][]uint64{termPrior(false), termPrior(true)}}
 	add := func(text string, weight uint64, from int) {
-		text = text[max(0, len(text)-maxSource):]
-		t.sources = append(t.sources, source{[]byte("\n" + text + "\n"), weight, from})
+		t.sources = append(t.sources, source{[]byte("\n" + tail(text) + "\n"), weight, from})
 	}
 	add(ask.Request.Question(), 1, proseOrder)
 	if ask.Draft != nil {
