@@ -114,10 +114,16 @@ func (r *role) serve(ctx context.Context) error {
 	r.log.Info("drain", "for", drainTime)
 	wait, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
+	var late error
 	if r.drain != nil {
-		err = errors.Join(closedIsFine(err), r.drain(wait))
+		late = r.drain(wait)
 	}
-	err = errors.Join(closedIsFine(err), r.server.Shutdown(wait), r.admin.Shutdown(wait))
+	if late = errors.Join(late, r.server.Shutdown(wait), r.admin.Shutdown(wait)); late != nil {
+		// Those who took longer are cut off: that is what the time is for.
+		r.log.Warn("drained in part", "err", late)
+		err = errors.Join(err, r.server.Close(), r.admin.Close())
+	}
+	err = closedIsFine(err)
 	for range left {
 		err = errors.Join(err, closedIsFine(<-ended))
 	}
