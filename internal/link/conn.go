@@ -56,14 +56,22 @@ func (c *conn) serve(ctx context.Context) error {
 	}
 	idle.Stop()
 	cancel(errCutOff)
-	if errors.Is(err, ErrProtocol) {
-		t := time.AfterFunc(time.Second, func() { _ = c.ws.CloseNow() })
-		_ = c.ws.Close(websocket.StatusPolicyViolation, "")
-		t.Stop()
+	switch {
+	case errors.Is(err, ErrProtocol):
+		c.close(websocket.StatusPolicyViolation)
+	case errors.Is(err, errStopping):
+		c.close(websocket.StatusGoingAway)
 	}
 	_ = c.ws.CloseNow()
 	c.wg.Wait()
 	return err
+}
+
+// close says why. A peer that doesn't answer must not hold up the end.
+func (c *conn) close(why websocket.StatusCode) {
+	t := time.AfterFunc(time.Second, func() { _ = c.ws.CloseNow() })
+	defer t.Stop()
+	_ = c.ws.Close(why, "")
 }
 
 // pinged keeps the connection open.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,50 +27,49 @@ func TestCutEverywhere(t *testing.T) {
 	}}
 	led := &ledger{left: 1 << 40}
 	o := newOrigin(t, h, func(s *ServerConfig) {
-		s.Coalesce, s.CoalesceBytes, s.Ledger = time.Millisecond, 4, led
+		s.Coalesce, s.CoalesceBytes, s.Ledger, s.MaxConns = time.Millisecond, 4, led, 64
 	})
-	p := newProxy(t, o.url)
-	step := 1
-	if testing.Short() {
-		step = 7
+	const most, lanes = 420, 12 // bytes; connections at a time
+	var whole, failed [2]atomic.Int64
+	var wg sync.WaitGroup
+	for lane := range lanes {
+		p := newProxy(t, o.url)
+		wg.Go(func() {
+			for k := lane; k < 2*most; k += lanes {
+				dir, after := k/most, int64(k%most)
+				[]*atomic.Int64{&p.cutUp, &p.cutDown}[dir].Store(after)
+				c := newClient(t, p.url, nil)
+				a := newAsk(t, testID(k), "Six times seven?")
+				a.Limit = 1 << 30
+				got, err := c.Escalate(t.Context(), a)
+				_ = c.Close()
+				made, spent := h.countOf(a.ID), led.spentFor("ship/"+a.ID)
+				switch {
+				case err == nil:
+					whole[dir].Add(1)
+					if got.Message.Content != text || made != 1 {
+						t.Errorf("cut %d after %d: got %q, %d replies made", dir, after, got.Message.Content, made)
+					}
+					if got.Cost.Bits != spent && got.Cost.Bits != spent+ErrorPrice {
+						t.Errorf("cut %d after %d: got %v, the origin charged %v", dir, after, got.Cost.Bits, spent)
+					}
+				case errors.Is(err, tenbit.ErrUnavailable):
+					failed[dir].Add(1)
+					if got.Cost.Bits != 0 || made != 0 {
+						t.Errorf("cut %d after %d: got %v, %v, %d replies made", dir, after, got.Cost, err, made)
+					}
+				default:
+					t.Errorf("cut %d after %d: got %v", dir, after, err)
+				}
+			}
+		})
 	}
-	n := 0
-	for _, up := range []bool{true, false} {
-		whole, failed := 0, 0
-		for k := 0; k < 420; k += step {
-			n++
-			if up {
-				p.cutUp.Store(int64(k))
-			} else {
-				p.cutDown.Store(int64(k))
-			}
-			c := newClient(t, p.url, func(c *ClientConfig) { c.ResumeTimeout = 2 * time.Second })
-			before, bought := h.count(), led.spent()
-			a := newAsk(t, testID(n), "Six times seven?")
-			a.Limit = 1 << 30
-			got, err := c.Escalate(t.Context(), a)
-			_ = c.Close()
-			switch {
-			case err == nil:
-				whole++
-				if got.Message.Content != text || h.count() != before+1 {
-					t.Errorf("cut %v after %d: got %q, %d replies made", up, k, got.Message.Content, h.count()-before)
-				}
-				if want := led.spent() - bought; got.Cost.Bits != want && got.Cost.Bits != want+ErrorPrice {
-					t.Errorf("cut %v after %d: got %v, the origin charged %v", up, k, got.Cost.Bits, want)
-				}
-			case errors.Is(err, tenbit.ErrUnavailable):
-				failed++
-				if got.Cost.Bits != 0 || h.count() != before {
-					t.Errorf("cut %v after %d: got %v, %v, %d replies made", up, k, got.Cost, err, h.count()-before)
-				}
-			default:
-				t.Errorf("cut %v after %d: got %v", up, k, err)
-			}
-		}
-		t.Logf("cut up %v: %d whole replies, %d connections that failed", up, whole, failed)
-		if whole == 0 || failed == 0 {
-			t.Errorf("cut up %v: the range covers %d and %d", up, whole, failed)
+	wg.Wait()
+	for dir, name := range []string{"up", "down"} {
+		w, f := whole[dir].Load(), failed[dir].Load()
+		t.Logf("cut %s: %d whole replies, %d connections that failed", name, w, f)
+		if w == 0 || f == 0 {
+			t.Errorf("cut %s: the range covers %d and %d", name, w, f)
 		}
 	}
 }

@@ -72,6 +72,18 @@ func (h *echo) count() int {
 	return len(h.asks)
 }
 
+// countOf is the number of asks with an id.
+func (h *echo) countOf(id string) (n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, a := range h.asks {
+		if a.ID == id {
+			n++
+		}
+	}
+	return n
+}
+
 // answer says one text for every ask.
 func answer(text string) func(context.Context, tenbit.Ask, func(string) error) error {
 	return func(_ context.Context, _ tenbit.Ask, write func(string) error) error { return write(text) }

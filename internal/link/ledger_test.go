@@ -3,6 +3,7 @@ package link
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 
@@ -15,7 +16,6 @@ import (
 type ledger struct {
 	mu      sync.Mutex // guards all below
 	left    tenbit.Bits
-	held    map[string]tenbit.Bits
 	settled []settled
 	down    bool
 }
@@ -50,11 +50,16 @@ func (l *ledger) Settle(_ context.Context, h tenbit.Hold, spent tenbit.Bits) err
 	return nil
 }
 
-func (l *ledger) spent() (sum tenbit.Bits) {
+func (l *ledger) spent() tenbit.Bits { return l.spentFor("") }
+
+// spentFor is what was settled for the ids that begin with prefix.
+func (l *ledger) spentFor(prefix string) (sum tenbit.Bits) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, s := range l.settled {
-		sum += s.Spent
+		if strings.HasPrefix(s.ID, prefix) {
+			sum += s.Spent
+		}
 	}
 	return sum
 }

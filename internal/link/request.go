@@ -221,6 +221,7 @@ func (r *request) follow(ctx context.Context, s *session, st *stream, t tenbit.A
 		}
 		lowered, p, last, err := st.next()
 		if err != nil {
+			r.state = lost // who breaks the rules may have said anything
 			return tenbit.Reply{}, err
 		}
 		if lowered != nil || len(p) > 0 || last != nil {
