@@ -1,7 +1,9 @@
 package test
 
 import (
+	"net"
 	"net/http"
+	"syscall"
 	"testing"
 	"time"
 
@@ -14,15 +16,17 @@ import (
 // the window's limit holds across the crash.
 func TestKillNineSpendsNothingTwice(t *testing.T) {
 	const window, request = 5000, 4000 // bits
+	large, goOn := stoppable(story + story)
 	d := deploy(t, says("It is dark."), func(r fake.Received) fake.Behaviour {
 		if r.N == 0 {
-			return stalled(story + story)
+			return large
 		}
 		return fake.Answers(story)
 	}, func(edge, _ tree) {
 		bolt(t, edge)
 		setWindow(edge, window, request)
 	})
+	defer goOn()
 	ctx := t.Context()
 	gone := make(chan struct{})
 	text := make(chan struct{})
@@ -98,5 +102,34 @@ func TestABudgetHoldsUnderConcurrency(t *testing.T) {
 				t.Errorf("%v bits are left, want %v", left, window*tenbit.Bit-sum)
 			}
 		})
+	}
+}
+
+// TestASignalDrains: a request under way ends well, new ones are refused, and
+// the exit status is 0.
+func TestASignalDrains(t *testing.T) {
+	large, goOn := stoppable(story + story)
+	d := deploy(t, says("It is dark."), func(fake.Received) fake.Behaviour { return large }, nil)
+	defer goOn()
+	answers := make(chan answer, 1)
+	go func() { answers <- d.post(t, fresh(open, false)) }()
+	d.eventually(t, "the large model being asked", func() bool { return len(d.Large.Seen()) > 0 })
+	if err := d.Edge.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	d.eventually(t, "the listener's end", func() bool {
+		c, err := net.Dial("tcp", d.Edge.Addr)
+		if err == nil {
+			c.Close()
+		}
+		return err != nil
+	})
+	goOn()
+	if a := await(t, "the answer", answers); a.Text != story+story {
+		t.Errorf("got %d, %+v, %.300s; want the whole answer", a.Status, a.Meter, a.Body)
+	}
+	await(t, "the edge's end", d.Edge.done)
+	if code := d.Edge.cmd.ProcessState.ExitCode(); code != 0 {
+		t.Errorf("exit status: got %d, want 0", code)
 	}
 }

@@ -33,6 +33,7 @@ var allowed = []row{
 	{"internal/fake", []string{".", "policy"}},
 	{"internal/ollamatest", nil},
 	{"internal/redistest", nil},
+	{"internal/redistest", nil},
 	{"gateway", []string{".", "policy", "cache"}},
 	{"cmd/", []string{"*"}},
 	{"test/", []string{"*"}},

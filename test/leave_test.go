@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
@@ -69,11 +70,17 @@ func TestTheClientLeaves(t *testing.T) {
 
 // stalled sends two thirds of a text and then no more.
 func stalled(text string) fake.Behaviour {
+	b, _ := stoppable(text)
+	return b
+}
+
+// stoppable sends two thirds of a text, and the rest when it is told to.
+func stoppable(text string) (b fake.Behaviour, goOn func()) {
 	step := make(chan struct{}, len(text))
 	for range len(text) / 5 * 2 / 3 {
 		step <- struct{}{}
 	}
-	return fake.Behaviour{Content: text, Step: step}
+	return fake.Behaviour{Content: text, Step: step, Prompt: 7, Tokens: 9}, sync.OnceFunc(func() { close(step) })
 }
 
 // leave sends a request, waits until the model at has it (or, with read, until
