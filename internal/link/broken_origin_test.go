@@ -217,6 +217,22 @@ func TestDoubt(t *testing.T) {
 	}
 }
 
+// TestSinkFailsAtTheEnd: that is no fault of the origin's.
+func TestSinkFailsAtTheEnd(t *testing.T) {
+	h := &echo{say: answer("yes")}
+	o := newOrigin(t, h, nil)
+	c := newClient(t, o.url, nil)
+	gone := errors.New("gone")
+	a := newAsk(t, testID(1), "Say it.")
+	a.Sink = func(string) error { return gone }
+	if _, err := c.Escalate(t.Context(), a); !errors.Is(err, gone) || errors.Is(err, ErrProtocol) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := c.Escalate(t.Context(), newAsk(t, testID(2), "Say it.")); err != nil {
+		t.Errorf("the model is given up: %v", err)
+	}
+}
+
 // TestSinkFails: the client of the client is gone; the origin is told.
 func TestSinkFails(t *testing.T) {
 	ended := make(chan error, 1)

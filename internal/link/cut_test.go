@@ -37,6 +37,9 @@ func TestCutEverywhere(t *testing.T) {
 		wg.Go(func() {
 			for k := lane; k < 2*most; k += lanes {
 				dir, after := k/most, int64(k%most)
+				if after < 160 && after%8 != 0 {
+					continue // inside the HTTP upgrade, all alike
+				}
 				[]*atomic.Int64{&p.cutUp, &p.cutDown}[dir].Store(after)
 				c := newClient(t, p.url, nil)
 				a := newAsk(t, testID(k), "Six times seven?")

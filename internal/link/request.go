@@ -34,7 +34,8 @@ type request struct {
 	id       id
 	settled  tenbit.Bits // of finished tries: retries draw on the same grant
 	lowered  *grant
-	dec      Decoder     // nil before the first byte
+	dec      Decoder // nil before the first byte
+	sinkErr  error
 	fed      int         // codeword bytes that the decoder has
 	received int         // codeword bytes that came
 	final    tenbit.Bits // of an error frame
@@ -255,10 +256,8 @@ func (r *request) follow(ctx context.Context, s *session, st *stream, t tenbit.A
 
 // feed decodes p in pieces, up to the limit.
 func (r *request) feed(ctx context.Context, p []byte, limit tenbit.Bits) error {
-	if r.dec == nil && len(p) > 0 {
-		t := r.ask
-		t.Limit = limit
-		r.dec = r.c.cfg.NewDecoder(t)
+	if len(p) > 0 {
+		r.decode(limit)
 	}
 	for len(p) > 0 {
 		n := min(piece, len(p))
@@ -277,8 +276,28 @@ func (r *request) feed(ctx context.Context, p []byte, limit tenbit.Bits) error {
 	return nil
 }
 
+// decode makes the decoder, with what the ask became on its way. Its sink tells
+// a client that is gone from a codeword that makes no sense.
+func (r *request) decode(limit tenbit.Bits) {
+	if r.dec != nil {
+		return
+	}
+	t := r.ask
+	t.Limit = limit
+	if t.Sink != nil {
+		t.Sink = func(text string) error {
+			r.sinkErr = r.ask.Sink(text)
+			return r.sinkErr
+		}
+	}
+	r.dec = r.c.cfg.NewDecoder(t)
+}
+
 // undecoded notes a codeword that makes no sense.
 func (r *request) undecoded(s *session, err error) error {
+	if r.sinkErr != nil {
+		return err
+	}
 	if errors.Is(err, codec.ErrCorrupt) || errors.Is(err, codec.ErrTooLong) {
 		s.doubt.Store(true)
 		return fmt.Errorf("%w: %w", ErrMismatch, err)
@@ -288,12 +307,11 @@ func (r *request) undecoded(s *session, err error) error {
 
 // finish checks the whole reply.
 func (r *request) finish(s *session, e end, limit tenbit.Bits) (tenbit.Reply, error) {
-	if r.dec == nil {
-		t := r.ask
-		t.Limit = limit
-		r.dec = r.c.cfg.NewDecoder(t)
-	}
+	r.decode(limit)
 	reply, err := r.dec.Finish(e.sent.Digest)
+	if r.sinkErr != nil {
+		return tenbit.Reply{}, fmt.Errorf("decode reply: %w", r.sinkErr)
+	}
 	if err != nil {
 		s.doubt.Store(true)
 		return tenbit.Reply{}, fmt.Errorf("%w: %w", ErrMismatch, err)
