@@ -9,6 +9,7 @@ import (
 
 	"tenbit"
 	"tenbit/internal/fake"
+	"tenbit/internal/redistest"
 )
 
 // TestKillNineSpendsNothingTwice kills the edge while a reply is under way and
@@ -73,7 +74,7 @@ func TestABudgetHoldsUnderConcurrency(t *testing.T) {
 				case "bolt":
 					bolt(t, edge)
 				case "redis":
-					edge.set("ledger.redis.addr", startRedis(t))
+					edge.set("ledger.redis.addr", redistest.Start(t))
 				}
 				setWindow(edge, window, request)
 			})

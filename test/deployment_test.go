@@ -49,6 +49,7 @@ func deploy(t *testing.T, local, large func(fake.Received) fake.Behaviour, chang
 	if change != nil {
 		change(edge, origin)
 	}
+	t.Cleanup(func() { d.discreet(t, key, token, keySecret) })
 	d.Origin = start(t, "origin", origin)
 	d.Link = fake.NewProxy(t, d.Origin.Addr)
 	edge.set("remote.url", "ws://"+d.Link.Addr+"/link")
@@ -123,4 +124,20 @@ func (d *deployment) left(t *testing.T) tenbit.Bits {
 		t.Fatalf("a request without bits: got %d, %v bits: %.300s", a.Status, a.Meter.Bits, a.Body)
 	}
 	return a.Meter.Left
+}
+
+// discreet sees that the logs hold no secret and nothing that was asked or said.
+func (d *deployment) discreet(t *testing.T, secrets ...string) {
+	t.Helper()
+	for role, p := range map[string]*process{"edge": d.Edge, "origin": d.Origin} {
+		if p == nil {
+			continue
+		}
+		log := p.log.String()
+		for _, s := range append(secrets, "harbour", "It is dark", "sk-large") {
+			if strings.Contains(log, s) {
+				t.Errorf("the %s's log holds %.8q...:\n%s", role, s, log)
+			}
+		}
+	}
 }

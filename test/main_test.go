@@ -31,8 +31,12 @@ func run(m *testing.M) int {
 	defer os.RemoveAll(dir)
 	gatewayd = filepath.Join(dir, "gatewayd")
 	build := exec.Command("go", "build", "-o", gatewayd, "./cmd/gatewayd")
-	build.Dir = ".."
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if raceEnabled { // a race ends the program with a status that stop sees
+		build.Args = slices.Insert(build.Args, 2, "-race")
+		build.Env = append(os.Environ(), "CGO_ENABLED=1")
+	}
+	build.Dir = ".."
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build gatewayd: %v\n%s", err, out)
 		return 1

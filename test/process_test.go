@@ -35,8 +35,15 @@ var address = regexp.MustCompile(`127\.0\.0\.1:[0-9]+`)
 // Configurations are written as JSON, which is YAML too.
 func start(t *testing.T, role string, config tree) *process {
 	t.Helper()
-	cmd := exec.Command(gatewayd, role, "-config", config.write(t))
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}
+	return startFile(t, role, config.write(t))
+}
+
+// startFile is start with a file, and with more of an environment than the
+// program otherwise gets.
+func startFile(t *testing.T, role, path string, env ...string) *process {
+	t.Helper()
+	cmd := exec.Command(gatewayd, role, "-config", path)
+	cmd.Env = append(env, "PATH="+os.Getenv("PATH"), "HOME="+t.TempDir())
 	p := &process{cmd: cmd, log: &logs{first: make(chan string, 1)}, done: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = p.log, p.log
 	if err := cmd.Start(); err != nil {

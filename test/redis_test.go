@@ -1,49 +1,17 @@
 package test
 
 import (
-	"fmt"
-	"net"
 	"net/http"
-	"os/exec"
 	"testing"
 	"time"
-)
 
-// startRedis runs a real Redis on a free loopback port until the test ends.
-func startRedis(t *testing.T) string {
-	t.Helper()
-	bin, err := exec.LookPath("redis-server")
-	if err != nil {
-		missing(t, "redis", "redis-server is not installed")
-	}
-	addr := freeAddr(t)
-	_, port, _ := net.SplitHostPort(addr)
-	cmd := exec.Command(bin, "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir())
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cmd.Process.Kill() //nolint:errcheck // it may have been stopped by the test
-		cmd.Wait()         //nolint:errcheck // killed
-	})
-	(&deployment{}).eventually(t, "redis", func() bool {
-		c, err := net.DialTimeout("tcp", addr, time.Second)
-		if err != nil {
-			return false
-		}
-		defer c.Close()
-		fmt.Fprint(c, "PING\r\n")
-		answer := make([]byte, 7)
-		n, _ := c.Read(answer)
-		return string(answer[:n]) == "+PONG\r\n"
-	})
-	return addr
-}
+	"tenbit/internal/redistest"
+)
 
 // TestTwoEdgesShareRedis: what one edge bought the other finds in the cache,
 // and both see the same budget.
 func TestTwoEdgesShareRedis(t *testing.T) {
-	addr := startRedis(t)
+	addr := redistest.Start(t)
 	shared := func(edge, _ tree) {
 		edge.set("ledger.kind", "redis")
 		edge.set("ledger.redis.addr", addr)
