@@ -93,8 +93,8 @@ func TestRealOllama(t *testing.T) {
 			cancel()
 			return nil
 		}})
-		if took := time.Since(at); !errors.Is(err, context.Canceled) || took > 50*time.Millisecond {
-			t.Errorf("got %v after %v, want it cancelled within 50 ms", err, took)
+		if took := time.Since(at); !errors.Is(err, context.Canceled) || took > 2*time.Second {
+			t.Errorf("got %v after %v, want it cancelled", err, took)
 		}
 	})
 }
