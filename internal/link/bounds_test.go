@@ -132,12 +132,18 @@ func TestRepeatedID(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	// The last follower may still be on its way out.
 	e := o.edges[0]
+	waitUntil(t, func() bool {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		return e.users == 0
+	})
 	e.mu.Lock()
+	defer e.mu.Unlock()
 	if e.bytes != 0 || e.active != 0 || e.keeping != sum(e.kept) || len(e.replies) > 2*idsPerReply {
 		t.Errorf("the edge holds %d bytes, %d active, keeps %d bytes of %d replies", e.bytes, e.active, e.keeping, len(e.replies))
 	}
-	e.mu.Unlock()
 }
 
 func sum(kept []*reply) (n int64) {
