@@ -18,7 +18,7 @@ import (
 
 // patience is how long a process, a request or an event may take before a test
 // gives up; nothing waits that long when all is well.
-const patience = 60 * time.Second
+var patience = map[bool]time.Duration{false: time.Minute, true: 5 * time.Minute}[raceEnabled]
 
 // process is a running gatewayd.
 type process struct {
