@@ -30,6 +30,11 @@ install_tools() {
 	[[ -x $tools/staticcheck ]] || GOBIN=$tools go install honnef.co/go/tools/cmd/staticcheck@v0.8.2
 }
 
+# install_lint is for `make lint`; CI does without, since it takes minutes to build.
+install_lint() {
+	[[ -x $tools/golangci-lint ]] || GOBIN=$tools go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+}
+
 formatted() {
 	local files
 	files=$("$tools/gofumpt" -l .)

@@ -82,8 +82,11 @@ func Start(t testing.TB) *Server {
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("start ollama: %v", err)
 	}
-	done := make(chan error, 1)
-	go func() { done <- cmd.Wait() }() // ends with the process, which Cleanup ends
+	done := make(chan struct{})
+	go func() { // ends with the process, which Cleanup ends
+		defer close(done)
+		_ = cmd.Wait() // what it says is in the log
+	}()
 	t.Cleanup(func() { stop(t, cmd, done, log) })
 
 	s := &Server{URL: "http://" + addr}
@@ -95,12 +98,12 @@ func Start(t testing.TB) *Server {
 
 // stop asks the server to end, so that it ends its model runners, and kills it
 // when it does not within ten seconds.
-func stop(t testing.TB, cmd *exec.Cmd, done <-chan error, log fmt.Stringer) {
-	cmd.Process.Signal(os.Interrupt) //nolint:errcheck // it may have ended by itself
+func stop(t testing.TB, cmd *exec.Cmd, done <-chan struct{}, log fmt.Stringer) {
+	_ = cmd.Process.Signal(os.Interrupt) // it may have ended by itself
 	select {
 	case <-done:
 	case <-time.After(10 * time.Second):
-		cmd.Process.Kill() //nolint:errcheck // as above
+		_ = cmd.Process.Kill()
 		<-done
 	}
 	if t.Failed() {
@@ -109,7 +112,7 @@ func stop(t testing.TB, cmd *exec.Cmd, done <-chan error, log fmt.Stringer) {
 }
 
 // wait returns when the server answers.
-func (s *Server) wait(ctx context.Context, done <-chan error) error {
+func (s *Server) wait(ctx context.Context, done <-chan struct{}) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
