@@ -27,13 +27,13 @@ type Redis struct {
 }
 
 // wait is the most a request waits for Redis; away, the remote side is closed.
-const wait = 250 * time.Millisecond
+const wait = time.Second
 
 // NewRedis uses client, which Close closes.
 func NewRedis(client redis.UniversalClient) *Redis {
 	return &Redis{client, redis.NewScript(source), gobreaker.NewCircuitBreaker[[]string](gobreaker.Settings{
 		Name: "ledger", Timeout: time.Second,
-		ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= 2 },
+		ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= 3 },
 	})}
 }
 
