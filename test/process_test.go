@@ -43,7 +43,8 @@ func start(t *testing.T, role string, config tree) *process {
 func startFile(t *testing.T, role, path string, env ...string) *process {
 	t.Helper()
 	cmd := exec.Command(gatewayd, role, "-config", path)
-	cmd.Env = append(env, "PATH="+os.Getenv("PATH"), "HOME="+t.TempDir())
+	// The race detector would sleep a second before each exit.
+	cmd.Env = append(env, "PATH="+os.Getenv("PATH"), "HOME="+t.TempDir(), "GORACE=atexit_sleep_ms=10")
 	p := &process{cmd: cmd, log: &logs{first: make(chan string, 1)}, done: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = p.log, p.log
 	if err := cmd.Start(); err != nil {
@@ -178,6 +179,7 @@ func once(t *testing.T, stdin string, args ...string) (stdout, stderr string, co
 	cmd := exec.CommandContext(ctx, gatewayd, args...)
 	var out, err bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &err
+	cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=10")
 	runErr := cmd.Run()
 	var exit *exec.ExitError
 	if runErr != nil && !errors.As(runErr, &exit) {
