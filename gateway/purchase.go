@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"tenbit"
 	"tenbit/policy"
@@ -63,16 +62,7 @@ func (p *purchase) escalate(ctx context.Context, d policy.Draft) (tenbit.Reply, 
 func (p *purchase) settle(ctx context.Context, c tenbit.Cost) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.g.SettleTime)
 	defer cancel()
-	err := p.g.Ledger.Settle(ctx, p.hold, c.Bits)
-	for errors.Is(err, tenbit.ErrLedgerDown) && ctx.Err() == nil {
-		// A ledger that is away for a moment must not cost the whole hold.
-		select {
-		case <-ctx.Done():
-		case <-time.After(200 * time.Millisecond):
-			err = p.g.Ledger.Settle(ctx, p.hold, c.Bits)
-		}
-	}
-	if err != nil {
+	if err := p.g.Ledger.Settle(ctx, p.hold, c.Bits); err != nil {
 		p.g.Log.Error("settle", "request", p.o.ID, "tenant", p.o.Tenant.ID, "bits", c.Bits, "err", err)
 	}
 	p.g.Metrics.Settled(p.o.Tenant.ID, c)

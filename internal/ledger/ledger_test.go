@@ -264,3 +264,22 @@ func TestRedisAway(t *testing.T) {
 		t.Errorf("got %v, want %v", err, tenbit.ErrLedgerDown)
 	}
 }
+
+// A server that is away for a moment does not cost the whole hold.
+func TestRedisSettlesWhenItIsBack(t *testing.T) {
+	m := miniredis.RunT(t)
+	l := at(m.Addr())
+	defer l.Close()
+	a := tenant("a", 10)
+	h, err := l.Reserve(t.Context(), a, "1", 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.SetError("LOADING away for a moment")
+	back := time.AfterFunc(settlePause/2, func() { m.SetError("") })
+	defer back.Stop()
+	if err := l.Settle(t.Context(), h, 3); err != nil {
+		t.Fatal(err)
+	}
+	check(t, l, a, 7, 3)
+}

@@ -29,6 +29,12 @@ type Redis struct {
 // wait is the most a request waits for Redis; away, the remote side is closed.
 const wait = time.Second
 
+// How long a settlement is tried, and the pause before it is tried again.
+const (
+	settleFor   = 5 * time.Second
+	settlePause = 200 * time.Millisecond
+)
+
 // NewRedis uses client, which Close closes.
 func NewRedis(client redis.UniversalClient) *Redis {
 	return &Redis{client, redis.NewScript(source), gobreaker.NewCircuitBreaker[[]string](gobreaker.Settings{
@@ -76,9 +82,19 @@ func (r *Redis) Reserve(ctx context.Context, t tenbit.Tenant, id string, want te
 	return tenbit.Hold{ID: id, Tenant: t.ID, Granted: tenbit.Bits(granted), Expires: time.UnixMilli(expires)}, nil
 }
 
-// Settle is [Memory.Settle].
+// Settle is [Memory.Settle]. It tries again while Redis is away, for settleFor
+// or until ctx ends: a moment must not cost the whole hold.
 func (r *Redis) Settle(ctx context.Context, h tenbit.Hold, spent tenbit.Bits) error {
+	ctx, cancel := context.WithTimeout(ctx, settleFor)
+	defer cancel()
 	status, _, _, err := r.run(ctx, "settle", h.Tenant, h.ID, spent, nil)
+	for err != nil && ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-time.After(settlePause):
+			status, _, _, err = r.run(ctx, "settle", h.Tenant, h.ID, spent, nil)
+		}
+	}
 	switch {
 	case err != nil:
 		return err
