@@ -43,11 +43,10 @@ func (g *Gateway) chat(w http.ResponseWriter, r *http.Request, c *call) error {
 	}
 	a, err := f.wait(r.Context())
 	c.answer = own(a, first)
+	g.report(r.Context(), c).set(w.Header(), "")
 	if err != nil {
-		g.describe(r.Context(), w.Header(), c)
 		return err
 	}
-	g.describe(r.Context(), w.Header(), c)
 	return writeJSON(w, completionOf(c))
 }
 

@@ -31,11 +31,6 @@ func (g *Gateway) report(ctx context.Context, c *call) fields {
 	return f
 }
 
-// describe writes the x-tenbit headers.
-func (g *Gateway) describe(ctx context.Context, h http.Header, c *call) {
-	g.report(ctx, c).set(h, "")
-}
-
 // set writes the fields as headers, or as trailers with http.TrailerPrefix.
 func (f fields) set(h http.Header, prefix string) {
 	for k, v := range map[string]string{

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"strconv"
-	"time"
 
 	"tenbit"
 )
@@ -18,8 +16,7 @@ type Error struct {
 	Code    string // machine-readable, "" becomes null
 	Param   string // offending field, "" becomes null
 	Msg     string // for the client; holds no prompt, no key and no address
-	RetryIn time.Duration
-	NoRetry bool // tell SDKs not to try again
+	NoRetry bool   // tell SDKs not to try again
 }
 
 func (e *Error) Error() string { return e.Msg }
@@ -53,9 +50,6 @@ func orNull(s string) *string {
 func (e *Error) write(w http.ResponseWriter) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
-	if e.RetryIn > 0 {
-		h.Set("Retry-After", strconv.Itoa(int((e.RetryIn+time.Second-1)/time.Second)))
-	}
 	if e.NoRetry {
 		h.Set("X-Should-Retry", "false")
 	}

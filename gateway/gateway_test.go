@@ -296,7 +296,8 @@ func TestBadInput(t *testing.T) {
 // The client leaves: the model under way is cancelled, what crossed is settled.
 func TestClientLeaves(t *testing.T) {
 	never := make(chan struct{})
-	large := fake.NewModel(func(fake.Call) fake.Reply { return fake.Reply{Gate: never} })
+	called := make(chan struct{})
+	large := fake.NewModel(func(fake.Call) fake.Reply { close(called); return fake.Reply{Gate: never} })
 	b := open(t, fake.Says("It is wet."), large, nil)
 	ctx, leave := context.WithCancel(t.Context())
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, b.URL+"/v1/chat/completions", strings.NewReader(ask("The sea?")))
@@ -306,9 +307,7 @@ func TestClientLeaves(t *testing.T) {
 	req.Header.Set("Authorization", "Bearer "+key)
 	gone := make(chan error, 1)
 	go func() { _, err := b.Client().Do(req); gone <- err }() //nolint:bodyclose // it never comes
-	for len(large.Calls()) == 0 {
-		time.Sleep(time.Millisecond) // the call is made by another goroutine, which tells nobody
-	}
+	<-called
 	leave()
 	if err := <-gone; !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)

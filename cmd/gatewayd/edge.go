@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"time"
 
@@ -17,26 +16,6 @@ import (
 	"tenbit/internal/telemetry"
 	"tenbit/policy"
 )
-
-// edgeMain is `gatewayd edge`.
-func edgeMain(ctx context.Context, args []string, stderr io.Writer) int {
-	var o options
-	if err := o.parse("edge", args, stderr); err != nil {
-		return fail(stderr, err)
-	}
-	c, err := o.loadEdge()
-	if err != nil {
-		return fail(stderr, err)
-	}
-	r, err := wireEdge(c, logger(c.Log, stderr))
-	if err == nil {
-		err = r.serve(ctx)
-	}
-	if err != nil {
-		return fail(stderr, err)
-	}
-	return 0
-}
 
 // wireEdge builds an edge from its configuration. It connects to nothing yet.
 func wireEdge(c config.Edge, log *slog.Logger) (*role, error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"sync/atomic"
@@ -17,26 +16,6 @@ import (
 	"tenbit/internal/telemetry"
 	"tenbit/policy"
 )
-
-// originMain is `gatewayd origin`.
-func originMain(ctx context.Context, args []string, stderr io.Writer) int {
-	var o options
-	if err := o.parse("origin", args, stderr); err != nil {
-		return fail(stderr, err)
-	}
-	c, err := o.loadOrigin()
-	if err != nil {
-		return fail(stderr, err)
-	}
-	r, err := wireOrigin(c, logger(c.Log, stderr))
-	if err == nil {
-		err = r.serve(ctx)
-	}
-	if err != nil {
-		return fail(stderr, err)
-	}
-	return 0
-}
 
 // linkPath is where an origin serves the link.
 const linkPath = "/link"

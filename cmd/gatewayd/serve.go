@@ -73,6 +73,44 @@ func logger(level string, w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: l}))
 }
 
+// edgeMain is `gatewayd edge`.
+func edgeMain(ctx context.Context, args []string, stderr io.Writer) int {
+	return roleMain(ctx, "edge", args, stderr, func(o options) (*role, error) {
+		c, err := o.loadEdge()
+		if err != nil {
+			return nil, err
+		}
+		return wireEdge(c, logger(c.Log, stderr))
+	})
+}
+
+// originMain is `gatewayd origin`.
+func originMain(ctx context.Context, args []string, stderr io.Writer) int {
+	return roleMain(ctx, "origin", args, stderr, func(o options) (*role, error) {
+		c, err := o.loadOrigin()
+		if err != nil {
+			return nil, err
+		}
+		return wireOrigin(c, logger(c.Log, stderr))
+	})
+}
+
+// roleMain wires a role from its flags and serves until ctx ends.
+func roleMain(ctx context.Context, name string, args []string, stderr io.Writer, wire func(options) (*role, error)) int {
+	var o options
+	if err := o.parse(name, args, stderr); err != nil {
+		return fail(stderr, err)
+	}
+	r, err := wire(o)
+	if err == nil {
+		err = r.serve(ctx)
+	}
+	if err != nil {
+		return fail(stderr, err)
+	}
+	return 0
+}
+
 // role is one of the two servers, wired.
 type role struct {
 	name    string
