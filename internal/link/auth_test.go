@@ -171,15 +171,22 @@ func TestNotAnOrigin(t *testing.T) {
 		{"a redirect", strings.TrimPrefix(moved.URL, "http://")},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			c := newClient(t, "ws://"+tt.addr, func(c *ClientConfig) { c.DialTimeout = 100 * time.Millisecond })
+			dials := 0
+			c := newClient(t, "ws://"+tt.addr, func(c *ClientConfig) {
+				c.DialTimeout = 100 * time.Millisecond
+				c.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+					dials++ // one attempt at a time
+					return new(net.Dialer).DialContext(ctx, network, addr)
+				}
+			})
 			began := time.Now()
 			got, err := c.Escalate(t.Context(), newAsk(t, testID(1), "Say it."))
 			if !errors.Is(err, ErrUnavailable) || got.Cost.Bits != 0 || time.Since(began) > time.Second {
 				t.Errorf("got %v, %v after %v", got.Cost, err, time.Since(began))
 			}
-			began = time.Now()
-			if _, err := c.Escalate(t.Context(), newAsk(t, testID(2), "Say it.")); !errors.Is(err, ErrUnavailable) || time.Since(began) > time.Second {
-				t.Errorf("in the pause: got %v after %v", err, time.Since(began))
+			began, before := time.Now(), dials
+			if _, err := c.Escalate(t.Context(), newAsk(t, testID(2), "Say it.")); !errors.Is(err, ErrUnavailable) || dials != before || time.Since(began) > time.Second {
+				t.Errorf("in the pause: got %v after %v and %d dials more", err, time.Since(began), dials-before)
 			}
 		})
 	}
