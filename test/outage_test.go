@@ -201,6 +201,7 @@ func TestAWrongToken(t *testing.T) {
 	if len(d.Large.Seen()) != 0 {
 		t.Error("the large model was asked")
 	}
+	d.Edge.stop(t) // what it logged has arrived when it has ended
 	if log := d.Edge.log.String(); !strings.Contains(log, "token refused") {
 		t.Errorf("the edge's log does not say why:\n%s", log)
 	}
