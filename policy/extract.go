@@ -47,6 +47,9 @@ func Extract(question, text string) (answer string, kind Kind, ok bool) {
 	// An answer must survive being stated again: that is how it is passed on.
 	for range 3 {
 		a, k, ok := extract(question, text)
+		if ok && strings.ContainsAny(a, "\r\n") {
+			break // no statement holds several lines
+		}
 		if !ok || a == answer {
 			return a, k, ok
 		}
