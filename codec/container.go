@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash"
 )
 
 // A container is a header byte, a 32-bit digest (big-endian) and a codeword; or
@@ -28,22 +29,27 @@ var ErrModel = errors.New("codec: packed with another model")
 func Digest(parts ...[]byte) uint32 {
 	h := sha256.New()
 	for _, p := range parts {
-		var n [8]byte
-		binary.BigEndian.PutUint64(n[:], uint64(len(p)))
-		h.Write(n[:])
-		h.Write(p)
+		digestPart(h, p)
 	}
 	return binary.BigEndian.Uint32(h.Sum(nil))
+}
+
+func digestPart(h hash.Hash, p []byte) {
+	var n [8]byte
+	binary.BigEndian.PutUint64(n[:], uint64(len(p)))
+	h.Write(n[:])
+	h.Write(p)
 }
 
 // Pack stores data so that [Unpack] with the same model and contexts restores
 // it. Where zstd is smaller it is taken instead: the result is never longer
 // than [ZstdCompress] plus one byte.
 func Pack(m Model, data []byte, context ...[]byte) []byte {
-	e, t := NewEncoder(), m.Predictor(context...)
+	header := headerOf(m, data, context)
+	e, t := NewEncoder(), predictor(m, header, context)
 	e.Write(t, data)
 	e.EndText(t)
-	packed := binary.BigEndian.AppendUint32([]byte{modelID(m)}, Digest(data))
+	packed := binary.BigEndian.AppendUint32([]byte{header}, Digest(data))
 	packed = append(packed, e.Finish()...)
 	if plain := PackPlain(data); len(plain) <= len(packed) {
 		return plain
@@ -66,13 +72,13 @@ func Unpack(m Model, packed []byte, maxLen int, context ...[]byte) ([]byte, erro
 	if header == modelPlain {
 		return ZstdDecompress(packed[1:], maxLen)
 	}
-	if header != modelID(m) {
+	if header&modelMask != modelID(m) || int(header>>adapterShift) >= adapters {
 		return nil, fmt.Errorf("header %#02x: %w", header, ErrModel)
 	}
 	if len(packed) < 1+digestSize {
 		return nil, fmt.Errorf("container of %d bytes: %w", len(packed), ErrCorrupt)
 	}
-	d, t := NewDecoder(), m.Predictor(context...)
+	d, t := NewDecoder(), predictor(m, header, context)
 	d.Feed(packed[1+digestSize:])
 	d.End()
 	data, _, err := d.Text(t, nil, maxLen)
@@ -85,7 +91,26 @@ func Unpack(m Model, packed []byte, maxLen int, context ...[]byte) ([]byte, erro
 	if Digest(data) != binary.BigEndian.Uint32(packed[1:]) {
 		return nil, fmt.Errorf("digest differs: %w", ErrCorrupt)
 	}
+	if headerOf(m, data, context) != header || len(packed) >= 1+len(ZstdCompress(data)) {
+		return nil, fmt.Errorf("not as a writer would pack it: %w", ErrCorrupt)
+	}
 	return data, nil
+}
+
+// headerOf names the model and the adapter that fits.
+func headerOf(m Model, data []byte, context [][]byte) byte {
+	h := modelID(m)
+	if a, ok := m.(adaptive); ok {
+		h |= byte(a.adapter(data, context)) << adapterShift
+	}
+	return h
+}
+
+func predictor(m Model, header byte, context [][]byte) Predictor {
+	if a, ok := m.(adaptive); ok {
+		return a.adapted(int(header>>adapterShift), context)
+	}
+	return m.Predictor(context...)
 }
 
 func modelID(m Model) byte {

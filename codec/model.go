@@ -32,7 +32,14 @@ type Model interface {
 func Fork(p Predictor) Predictor { return p.fork() }
 
 // Default is the best embedded model.
-func Default() Model { return order2{} }
+func Default() Model { return embedded() }
+
+// adaptive is a model with adapters, which a container names. Without a prompt
+// the text itself chooses, and the container tells the reader.
+type adaptive interface {
+	adapter(text []byte, context [][]byte) int // 0 to adapters-1
+	adapted(adapter int, context [][]byte) Predictor
+}
 
 // prime shows p the bytes of a context.
 func prime(p Predictor, context []byte) {

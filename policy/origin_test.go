@@ -81,6 +81,10 @@ func TestServeOpen(t *testing.T) {
 	for i := 0; i < len(blob); {
 		i += copy(blob[i:], words[r.IntN(len(words))]+" ")
 	}
+	noise := "" // that no model foresees
+	for range 400 {
+		noise += string(rune(0x4e00 + r.IntN(0x2000)))
+	}
 	for _, tt := range []struct {
 		name   string
 		fields map[string]any
@@ -100,7 +104,7 @@ func TestServeOpen(t *testing.T) {
 		{"refusal", nil, message(draft), tenbit.Message{Refusal: "no"}, 20000, tenbit.ModeNone, false},
 		{"a mebibyte", nil, message(draft), message(string(blob)), 1 << 24, tenbit.ModeFull, false},
 		{"a mebibyte, cut", nil, message(draft), message(string(blob)), 5000, tenbit.ModeFull, true},
-		{"cut", nil, message(draft), message("Größere Flüsse führen Wasser. " + strings.Repeat("日本語のテキスト ", 50)), 400, tenbit.ModeFull, true},
+		{"cut", nil, message(draft), message("Größere Flüsse führen Wasser. " + noise), 400, tenbit.ModeFull, true},
 		{"too small for text", nil, message(draft), message("Rivers carry sand."), 10, tenbit.ModeNone, false},
 		{"short answer under ten bits", nil, message(draft), message("Answer: 7"), 10, tenbit.ModeAnswer, false},
 		{"tool calls", tools, message(draft), tenbit.Message{ToolCalls: calls}, 20000, tenbit.ModeFull, false},
@@ -109,7 +113,7 @@ func TestServeOpen(t *testing.T) {
 		{"tool calls, too dear", tools, message(draft), tenbit.Message{ToolCalls: calls}, 100, tenbit.ModeNone, false},
 		{"JSON, other spelling", asJSON, message(`{"a": 1, "b": 2}`), message(`{"b":2,"a":1}`), 20000, tenbit.ModeAccept, false},
 		{"JSON, other number", asJSON, message(`{"a": 1}`), message(`{"a":1.0}`), 20000, tenbit.ModeFull, false},
-		{"JSON, too dear", asJSON, message(`{}`), message(`{"k": "` + strings.Repeat("xyzzy", 30) + `"}`), 150, tenbit.ModeNone, false},
+		{"JSON, too dear", asJSON, message(`{}`), message(`{"k": "` + noise + `"}`), 150, tenbit.ModeNone, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var streamed strings.Builder

@@ -15,7 +15,8 @@ const maxUnpacked = 64 << 20
 
 const codecUsage = `usage: gatewayd codec encode [-context FILE] [-model NAME] < text > packed
        gatewayd codec decode [-context FILE] [-model NAME] < packed > text
-       gatewayd codec bench [-json] FILE...   (.jsonl or .jsonl.xz)
+       gatewayd codec bench [-json] FILE...        (.jsonl or .jsonl.xz)
+       gatewayd codec train -out FILE FILE...      (the same; makes the prior)
 `
 
 // codecMain is the subcommand codec. It returns the process's exit status: 0, 1
@@ -31,6 +32,8 @@ func codecMain(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		err = codecFilter(args[0], args[1:], stdin, stdout, stderr)
 	case "bench":
 		err = codecBench(args[1:], stdout, stderr)
+	case "train":
+		err = codecTrain(args[1:], stderr)
 	default:
 		err = fmt.Errorf("%w: unknown command %.40q", errUsage, args[0])
 	}

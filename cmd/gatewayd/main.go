@@ -19,7 +19,7 @@ usage:
   gatewayd origin -config FILE [-listen ADDR] [-log LEVEL]   beside the large model
   gatewayd check  -config FILE      print the effective configuration, or every problem
   gatewayd key new -config FILE     make an API key or link token and its hash
-  gatewayd codec encode|decode|bench
+  gatewayd codec encode|decode|bench|train
   gatewayd version
 `
 

@@ -1,0 +1,78 @@
+#include "textflag.h"
+
+DATA round<>+0(SB)/4, $0x8000
+DATA round<>+4(SB)/4, $0x0007ffff
+DATA round<>+8(SB)/4, $0xfff80000
+GLOBL round<>(SB), RODATA|NOPTR, $12
+
+// func dotsAVX2(x *inputs, first *weights, rows, sums *[mixRows]int32)
+// The inputs stay in Y0-Y2 for all six rows.
+TEXT ·dotsAVX2(SB), NOSPLIT, $0-32
+	MOVQ x+0(FP), SI
+	MOVQ first+8(FP), DI
+	MOVQ rows+16(FP), R8
+	MOVQ sums+24(FP), R9
+	VMOVDQU (SI), Y0
+	VMOVDQU 32(SI), Y1
+	VMOVDQU 64(SI), Y2
+	XORQ CX, CX
+
+row:
+	MOVLQSX (R8)(CX*4), AX
+	LEAQ (AX)(AX*2), AX
+	SHLQ $5, AX
+	VPMULLD (DI)(AX*1), Y0, Y4
+	VPMULLD 32(DI)(AX*1), Y1, Y5
+	VPMULLD 64(DI)(AX*1), Y2, Y6
+	VPSRAD $8, Y4, Y4
+	VPSRAD $8, Y5, Y5
+	VPSRAD $8, Y6, Y6
+	VPADDD Y5, Y4, Y4
+	VPADDD Y6, Y4, Y4
+	VEXTRACTI128 $1, Y4, X5
+	VPADDD X5, X4, X4
+	VPSHUFD $0x4e, X4, X5
+	VPADDD X5, X4, X4
+	VPSHUFD $0xb1, X4, X5
+	VPADDD X5, X4, X4
+	VMOVD X4, (R9)(CX*4)
+	INCQ CX
+	CMPQ CX, $6
+	JLT row
+
+	VZEROUPPER
+	RET
+
+// func trainAVX2(x *inputs, w *weights, err int32)
+TEXT ·trainAVX2(SB), NOSPLIT, $0-20
+	MOVQ x+0(FP), SI
+	MOVQ w+8(FP), DI
+	MOVL err+16(FP), AX
+	VMOVD AX, X4
+	VPBROADCASTD X4, Y4
+	VPBROADCASTD round<>+0(SB), Y5
+	VPBROADCASTD round<>+4(SB), Y6
+	VPBROADCASTD round<>+8(SB), Y7
+	VPMULLD (SI), Y4, Y0
+	VPMULLD 32(SI), Y4, Y1
+	VPMULLD 64(SI), Y4, Y2
+	VPADDD Y5, Y0, Y0
+	VPADDD Y5, Y1, Y1
+	VPADDD Y5, Y2, Y2
+	VPSRAD $16, Y0, Y0
+	VPSRAD $16, Y1, Y1
+	VPSRAD $16, Y2, Y2
+	VPADDD (DI), Y0, Y0
+	VPADDD 32(DI), Y1, Y1
+	VPADDD 64(DI), Y2, Y2
+	VPMINSD Y6, Y0, Y0
+	VPMINSD Y6, Y1, Y1
+	VPMINSD Y6, Y2, Y2
+	VPMAXSD Y7, Y0, Y0
+	VPMAXSD Y7, Y1, Y1
+	VPMAXSD Y7, Y2, Y2
+	VMOVDQU Y0, (DI)
+	VMOVDQU Y1, 32(DI)
+	VMOVDQU Y2, 64(DI)
+	VZEROUPPER
+	RET

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package codec
+
+func makeTallies(n int) []tally { return make([]tally, n) }
