@@ -31,6 +31,7 @@ var allowed = []row{
 	{"internal/openai", []string{".", "policy"}},
 	{"internal/embedded", []string{".", "policy"}},
 	{"internal/embedded/tasks", nil},
+	{"internal/embedded/tasks", nil},
 	{"internal/fake", []string{".", "policy"}},
 	{"internal/ollamatest", nil},
 	{"internal/redistest", nil},
