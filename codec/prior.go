@@ -1,5 +1,10 @@
 package codec
 
+import (
+	"fmt"
+	"slices"
+)
+
 // prior is the trained model: context mixing over bytes (Mahoney, "Adaptive
 // weighing of context models for lossless data compression", 2005) that starts
 // from a table and weights trained on recorded answers. All of it is integers,
@@ -40,3 +45,28 @@ func (m *prior) adapter(text []byte, context [][]byte) int {
 func (m *prior) adapted(adapter int, context [][]byte) Predictor {
 	return newPriorState(m, m.params[adapter], nil, context)
 }
+
+// Order2 is a small adaptive model that needs no training: what the prior is
+// measured against.
+func Order2() Model { return order2{} }
+
+// WithAdapter is the default model with one adapter whatever the prompt: chat,
+// math, science, code, or "" for none. It is there to measure adapters; two ends
+// of a link let the prompt choose.
+func WithAdapter(name string) (Model, error) {
+	a := slices.Index(domains[:], name)
+	if a < 0 {
+		return nil, fmt.Errorf("codec: no adapter %.20q", name)
+	}
+	return fixedAdapter{embedded(), a}, nil
+}
+
+type fixedAdapter struct {
+	*prior
+	a int
+}
+
+func (f fixedAdapter) adapter([]byte, [][]byte) int { return f.a }
+
+// Predictor implements [Model].
+func (f fixedAdapter) Predictor(context ...[]byte) Predictor { return f.adapted(f.a, context) }

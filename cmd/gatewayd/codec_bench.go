@@ -9,12 +9,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
 
-	"github.com/andybalholm/brotli"
-	"github.com/klauspost/compress/zstd"
 	"github.com/ulikunitz/xz"
 
 	"tenbit/codec"
@@ -39,16 +38,19 @@ type benchResult struct {
 	Prompts float64 `json:"prompt_ratio"` // the prompts themselves, without context
 	Encode  float64 `json:"encode_bytes_per_s"`
 	Decode  float64 `json:"decode_bytes_per_s"`
+	Check   float64 `json:"check_bytes_per_s,omitempty"` // of the sender's self-check, coded bytes only
 
 	worked                   int // bytes primed and coded
 	promptBytes, promptCoded int
 	encoding, decoding       time.Duration
+	checking                 time.Duration
 }
 
 // benchCoder is a way to pack one text given its prompt.
 type benchCoder struct {
 	name   string
-	primed bool // reads the context
+	primed bool        // reads the context
+	model  codec.Model // nil: not one of ours
 	pack   func(text, context []byte) ([]byte, error)
 	unpack func(packed, context []byte, size int) ([]byte, error)
 }
@@ -57,6 +59,10 @@ func codecBench(args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("codec bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	asJSON := flags.Bool("json", false, "print one JSON object per file and model")
+	only := flags.String("model", "", "measure the model of this `name` only")
+	dictFrom := flags.String("dict-from", "", "measure zstd with a dictionary too, trained on these `files`, separated by commas")
+	svg := flags.String("svg", "", "draw ratio against speed into this `file`")
+	adapters := flags.Bool("adapters", false, "measure the prior's adapters instead")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return err
@@ -66,9 +72,20 @@ func codecBench(args []string, stdout, stderr io.Writer) error {
 	if flags.NArg() == 0 {
 		return fmt.Errorf("%w: no file", errUsage)
 	}
-	coders, err := benchCoders()
+	if *adapters {
+		return benchAdapters(flags.Args(), stdout)
+	}
+	process, err := measureProcess() // first: what comes after would count as its memory
 	if err != nil {
 		return err
+	}
+	coders, err := benchCoders(strings.FieldsFunc(*dictFrom, func(r rune) bool { return r == ',' }))
+	if err != nil {
+		return err
+	}
+	coders = slices.DeleteFunc(coders, func(c benchCoder) bool { return *only != "" && c.name != *only })
+	if len(coders) == 0 {
+		return fmt.Errorf("%w: no model %.40q", errUsage, *only)
 	}
 	var results []*benchResult
 	for _, name := range flags.Args() {
@@ -87,7 +104,16 @@ func codecBench(args []string, stdout, stderr io.Writer) error {
 	if flags.NArg() > 1 {
 		results = append(results, totals(results)...)
 	}
-	return printBench(stdout, results, *asJSON)
+	if *svg != "" {
+		if err := writeFile(*svg, drawBench(results)); err != nil {
+			return err
+		}
+	}
+	if err := printBench(stdout, results, *asJSON); err != nil || *asJSON {
+		return err
+	}
+	_, err = fmt.Fprintln(stdout, "\n"+process)
+	return err
 }
 
 // measure codes every text of a file and checks that it decodes. It returns the
@@ -140,6 +166,11 @@ func (c benchCoder) text(t benchText) (*benchResult, error) {
 	if !bytes.Equal(got, text) {
 		return nil, errors.New("decoded text differs")
 	}
+	if c.model != nil {
+		if r.checking, err = selfCheck(c.model, text, contexts(prompt)); err != nil {
+			return nil, err
+		}
+	}
 	if len(prompt) > 0 {
 		alone, err := c.pack(prompt, nil)
 		if err != nil {
@@ -159,6 +190,7 @@ func (r *benchResult) add(o *benchResult) {
 	r.promptCoded += o.promptCoded
 	r.encoding += o.encoding
 	r.decoding += o.decoding
+	r.checking += o.checking
 }
 
 func (r *benchResult) finish() {
@@ -166,6 +198,9 @@ func (r *benchResult) finish() {
 	r.Prompts = float64(r.promptCoded) / float64(max(r.promptBytes, 1))
 	r.Encode = float64(r.worked) / max(r.encoding.Seconds(), 1e-9)
 	r.Decode = float64(r.worked) / max(r.decoding.Seconds(), 1e-9)
+	if r.checking > 0 {
+		r.Check = float64(r.Bytes) / r.checking.Seconds()
+	}
 }
 
 // totals sums the files' results by model, in the order of the first file.
@@ -201,9 +236,13 @@ func printBench(w io.Writer, results []*benchResult, asJSON bool) error {
 		return nil
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "file\tmodel\tn\tratio\tprompts\tencode kB/s\tdecode kB/s")
+	fmt.Fprintln(t, "file\tmodel\tn\tratio\tprompts\tencode kB/s\tdecode kB/s\tself-check kB/s")
 	for _, r := range results {
-		fmt.Fprintf(t, "%s\t%s\t%d\t%.4f\t%.4f\t%.0f\t%.0f\n", r.File, r.Model, r.N, r.Ratio, r.Prompts, r.Encode/1e3, r.Decode/1e3)
+		check := "-"
+		if r.Check > 0 {
+			check = fmt.Sprintf("%.0f", r.Check/1e3)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%d\t%.4f\t%.4f\t%.0f\t%.0f\t%s\n", r.File, r.Model, r.N, r.Ratio, r.Prompts, r.Encode/1e3, r.Decode/1e3, check)
 	}
 	return t.Flush()
 }
@@ -234,56 +273,9 @@ func readCorpus(name string) ([]benchText, error) {
 	}
 }
 
-// benchCoders are our models and what they are measured against.
-func benchCoders() ([]benchCoder, error) {
-	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.EncoderLevelFromZstd(19)), zstd.WithEncoderCRC(false), zstd.WithEncoderConcurrency(1))
-	if err != nil {
-		return nil, err
-	}
-	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1))
-	if err != nil {
-		return nil, err
-	}
-	m := codec.Default()
-	return []benchCoder{
-		{
-			m.Name(), true,
-			func(text, context []byte) ([]byte, error) { return codec.Pack(m, text, contexts(context)...), nil },
-			func(p, context []byte, size int) ([]byte, error) {
-				return codec.Unpack(m, p, size, contexts(context)...)
-			},
-		},
-		{
-			"plain", false,
-			func(text, _ []byte) ([]byte, error) { return codec.PackPlain(text), nil },
-			func(p, _ []byte, size int) ([]byte, error) { return codec.Unpack(m, p, size) },
-		},
-		{
-			"zstd-19", false,
-			func(text, _ []byte) ([]byte, error) { return enc.EncodeAll(text, nil), nil },
-			func(p, _ []byte, _ int) ([]byte, error) { return dec.DecodeAll(p, nil) },
-		},
-		{"brotli-11", false, brotliPack, func(p, _ []byte, _ int) ([]byte, error) {
-			return io.ReadAll(brotli.NewReader(bytes.NewReader(p)))
-		}},
-	}, nil
-}
-
 func contexts(c []byte) [][]byte {
 	if len(c) == 0 {
 		return nil
 	}
 	return [][]byte{c}
-}
-
-func brotliPack(text, _ []byte) ([]byte, error) {
-	var b bytes.Buffer
-	w := brotli.NewWriterLevel(&b, brotli.BestCompression)
-	if _, err := w.Write(text); err != nil {
-		return nil, err
-	}
-	if err := w.Close(); err != nil {
-		return nil, err
-	}
-	return b.Bytes(), nil
 }
