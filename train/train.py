@@ -21,7 +21,7 @@ from model import Model
 
 CONFIGS = {
     "large": dict(dim=192, layers=4, heads=6, ff=384, ternary=False, context=512),
-    "small": dict(dim=96, layers=2, heads=4, ff=192, ternary=True, context=512),
+    "small": dict(dim=128, layers=4, heads=4, ff=256, ternary=True, context=512),
 }
 VOCAB = 768
 TOKENS = 3500  # a step, padding included

@@ -92,7 +92,12 @@ func TestWithoutCommonModel(t *testing.T) {
 	for _, tt := range []struct {
 		name      string
 		edge, far codec.Model
-	}{{"neither", nil, nil}, {"edge only", codec.Default(), nil}, {"origin only", nil, codec.Default()}} {
+	}{
+		{"neither", nil, nil},
+		{"edge only", codec.Default(), nil},
+		{"origin only", nil, codec.Default()},
+		{"priors that differ", codec.Default(), otherPrior{codec.Default()}},
+	} {
 		t.Run(tt.name, func(t *testing.T) {
 			o := newOrigin(t, h, func(s *ServerConfig) { s.Model = tt.far })
 			c := newClient(t, o.url, func(c *ClientConfig) { c.Model = tt.edge })
@@ -109,6 +114,11 @@ func TestWithoutCommonModel(t *testing.T) {
 		})
 	}
 }
+
+// otherPrior is the default model with another artifact's fingerprint.
+type otherPrior struct{ codec.Model }
+
+func (o otherPrior) Fingerprint() uint64 { return o.Model.Fingerprint() ^ 1 }
 
 type handler func(ctx context.Context, a tenbit.Ask, send func([]byte) error) (tenbit.Sent, error)
 

@@ -67,8 +67,18 @@ var months = []struct {
 	name string
 	days int
 }{
-	{"January", 31}, {"March", 31}, {"April", 30}, {"May", 31}, {"June", 30}, {"July", 31},
-	{"August", 31}, {"September", 30}, {"October", 31}, {"November", 30}, {"December", 31}, {"January", 31},
+	{"January", 31},
+	{"March", 31},
+	{"April", 30},
+	{"May", 31},
+	{"June", 30},
+	{"July", 31},
+	{"August", 31},
+	{"September", 30},
+	{"October", 31},
+	{"November", 30},
+	{"December", 31},
+	{"January", 31},
 }
 
 // next is the month after i; February is left out of questions and answers.

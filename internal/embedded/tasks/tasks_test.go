@@ -1,6 +1,8 @@
 package tasks
 
 import (
+	"encoding/json"
+	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -16,14 +18,21 @@ var splits = map[string]Split{"train": Train, "dev": Dev, "test": Test}
 // the question states, and takes every question for a closed one.
 func TestAnswersAreExtracted(t *testing.T) {
 	for name, split := range splits {
-		for i := range uint64(3000) {
+		for i := range uint64(1000) {
 			q := Generate(split, 7, i)
 			got, _, ok := policy.Extract(q.Text, q.Working)
 			if !ok || got != q.Answer {
 				t.Fatalf("%s %d: got %q, %v, want %q\n%s\n%s", name, i, got, ok, q.Answer, q.Text, q.Working)
 			}
-			req := tenbit.Request{Messages: []tenbit.Message{{Role: "user", Content: q.Text}}}
-			if !policy.Closed(req, tenbit.Message{Role: "assistant", Content: q.Working}) {
+			text, err := json.Marshal(q.Text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req, err := tenbit.ParseRequest(fmt.Appendf(nil, `{"model":"m","messages":[{"role":"user","content":%s}]}`, text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !policy.Closed(req, tenbit.Message{Content: q.Working}) {
 				t.Fatalf("%s %d is not closed: %s", name, i, q.Text)
 			}
 		}
@@ -45,7 +54,17 @@ func TestWorkingAddsUp(t *testing.T) {
 		q := Generate(Train, 8, i)
 		for _, m := range equation.FindAllStringSubmatch(q.Working, -1) {
 			a, b, got := n(m[1]), n(m[3]), n(m[5])
-			want := map[string]int{"+": a + b, "-": a - b, "*": a * b, "/": a / b}[m[2]]
+			var want int
+			switch m[2] {
+			case "+":
+				want = a + b
+			case "-":
+				want = a - b
+			case "*":
+				want = a * b
+			case "/":
+				want = a / b
+			}
 			if got != want || m[2] == "/" && n(m[6]) != a%b {
 				t.Errorf("question %d: %s: want %d", i, m[0], want)
 			}
