@@ -80,7 +80,7 @@ func wireKeys(g *gateway.Gateway, c config.Edge) error {
 }
 
 func wireLocal(g *gateway.Gateway, r *role, c config.Edge) error {
-	local, _, closer, err := openModel(c.Local)
+	local, _, closer, err := openModel(settle(context.Background(), c.Local, r.log))
 	if err != nil {
 		return fmt.Errorf("local: %w", err)
 	}

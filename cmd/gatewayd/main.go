@@ -15,6 +15,7 @@ import (
 const usage = `gatewayd answers OpenAI clients locally and buys the rest by the bit.
 
 usage:
+  gatewayd demo   [-once] [-seed N] [-n N]   the main job with embedded models: no network, no key
   gatewayd edge   -config FILE [-listen ADDR] [-log LEVEL]   beside the client
   gatewayd origin -config FILE [-listen ADDR] [-log LEVEL]   beside the large model
   gatewayd check  -config FILE      print the effective configuration, or every problem
@@ -46,6 +47,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return checkMain(rest, stdout, stderr)
 	case "key":
 		return keyMain(rest, stdout, stderr)
+	case "demo":
+		return demoMain(ctx, rest, stdout, stderr)
 	case "codec":
 		return codecMain(rest, stdin, stdout, stderr)
 	case "version":

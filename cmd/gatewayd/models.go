@@ -2,13 +2,17 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"tenbit"
 	"tenbit/gateway"
 	"tenbit/internal/config"
+	"tenbit/internal/embedded"
 	"tenbit/internal/ledger"
 	"tenbit/internal/ollama"
 	"tenbit/internal/openai"
@@ -17,7 +21,14 @@ import (
 
 // openModel wires the model that c names. wire is nil where nobody counts bytes.
 func openModel(c config.Model) (m policy.Model, wire func() (up, down int64), closer func() error, err error) {
-	if c.Kind == "ollama" {
+	switch c.Kind {
+	case "embedded":
+		e, err := embedded.Named(c.Model, embedded.Options{Threads: c.Threads})
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		return timed{e, c}, nil, func() error { return nil }, nil
+	case "ollama":
 		o, err := ollama.New(ollama.Config{BaseURL: c.URL, Model: c.Model, NumThread: c.Threads, NumCtx: c.Context})
 		if err != nil {
 			return nil, nil, nil, fmt.Errorf("ollama: %w", err)
@@ -29,6 +40,46 @@ func openModel(c config.Model) (m policy.Model, wire func() (up, down int64), cl
 		return nil, nil, nil, fmt.Errorf("openai: %w", err)
 	}
 	return timed{o, c}, o.Wire, func() error { o.Close(); return nil }, nil
+}
+
+// settle turns the kind auto into one that can be opened: Ollama where it answers
+// and has the model, or any if none is named; else the embedded small model.
+func settle(ctx context.Context, c config.Model, log *slog.Logger) config.Model {
+	if c.Kind != "auto" {
+		return c
+	}
+	name, err := installed(ctx, c)
+	if err != nil {
+		log.Info("local model: the embedded small one", "ollama", c.URL, "reason", err)
+		c.Kind, c.Model = "embedded", "small"
+		return c
+	}
+	log.Info("local model: Ollama's", "ollama", c.URL, "model", name)
+	c.Kind, c.Model = "ollama", name
+	return c
+}
+
+// autoPatience is how long an edge waits at its start for Ollama to answer.
+const autoPatience = 2 * time.Second
+
+func installed(ctx context.Context, c config.Model) (string, error) {
+	o, err := ollama.New(ollama.Config{BaseURL: c.URL})
+	if err != nil {
+		return "", err
+	}
+	defer o.Close()
+	ctx, cancel := context.WithTimeout(ctx, autoPatience)
+	defer cancel()
+	names, err := o.Installed(ctx)
+	if err != nil {
+		return "", errors.New("nothing answers there")
+	}
+	for _, n := range names {
+		if c.Model == "" || n == c.Model || n == c.Model+":latest" {
+			return n, nil
+		}
+	}
+	return "", errors.New("it has no such model")
 }
 
 // timed bounds how long one completion may take.

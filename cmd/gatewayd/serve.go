@@ -119,6 +119,7 @@ type role struct {
 	tls     config.TLS
 	drain   func(context.Context) error // after the listener has closed
 	closers []func() error              // in this order, at the very end
+	listens func(net.Addr)              // told where the server listens; may be nil
 	log     *slog.Logger
 }
 
@@ -140,6 +141,9 @@ func (r *role) serve(ctx context.Context) error {
 		return errors.Join(err, ln.Close())
 	}
 	r.log.Info(r.name+" listens", "addr", ln.Addr().String(), "admin", adm.Addr().String(), "version", version())
+	if r.listens != nil {
+		r.listens(ln.Addr())
+	}
 	ended := make(chan error, 2) // both servers end before serve returns
 	go func() { ended <- r.listen(ln) }()
 	go func() { ended <- r.admin.Serve(adm) }()

@@ -80,9 +80,9 @@ type Window struct {
 
 // Model says which model to ask.
 type Model struct {
-	Kind            string        `yaml:"kind"`  // ollama or openai (any compatible server)
+	Kind            string        `yaml:"kind"`  // ollama, openai (any compatible server) or embedded; the local one also auto
 	URL             string        `yaml:"url"`   // ollama: http://host:port; openai: up to /v1
-	Model           string        `yaml:"model"` // its name there
+	Model           string        `yaml:"model"` // its name there; embedded: small or large; auto: may be empty
 	Key             Secret        `yaml:"key"`   // openai: bearer token
 	Threads         int           `yaml:"threads"`
 	Context         int           `yaml:"context"` // tokens; 0: the server decides
@@ -145,7 +145,7 @@ type Limits struct {
 func DefaultEdge() Edge {
 	return Edge{
 		Listen: "127.0.0.1:8484", Admin: Admin{"127.0.0.1:8485"}, Log: "info", Models: []string{"tenbit"},
-		Local:  Model{Kind: "ollama", URL: "http://127.0.0.1:11434", Timeout: 5 * time.Minute},
+		Local:  Model{Kind: "auto", URL: "http://127.0.0.1:11434", Timeout: 5 * time.Minute},
 		Remote: Remote{Kind: "none", Timeout: 5 * time.Minute, API: Model{Kind: "openai", Timeout: 5 * time.Minute}},
 		Policy: Policy{
 			Samples: 5, Parallel: 2, Temperature: 0.8, Confidence: 0.95, LocalDown: "reject",

@@ -98,6 +98,7 @@ func TestEnvironment(t *testing.T) {
 func TestValidateNamesAll(t *testing.T) {
 	c := DefaultEdge()
 	c.Listen = ""
+	c.Local.Kind = "ollama"
 	c.Policy.Confidence = 1.5
 	c.Auth.Secret = "short"
 	err := c.Validate()

@@ -55,7 +55,7 @@ func (c *Edge) Validate() error {
 	}
 	p.auth(c.Auth, c.Listen)
 	p.tenants("tenants", c.Tenants)
-	p.model("local", c.Local)
+	p.model("local", c.Local, "auto")
 	p.remote(c.Remote)
 	p.policy(c.Policy)
 	if c.Cache.Bytes < 0 {
@@ -130,11 +130,17 @@ func (p *problems) tenants(key string, ts []Tenant) {
 	}
 }
 
-func (p *problems) model(key string, m Model) {
-	p.oneOf(key+".kind", m.Kind, "ollama", "openai")
-	p.url(key+".url", m.URL, "http", "https")
-	if m.Model == "" {
-		p.add(key+".model", "must be set")
+// model checks a model's settings; where kinds are listed they are allowed too.
+func (p *problems) model(key string, m Model, kinds ...string) {
+	p.oneOf(key+".kind", m.Kind, append(kinds, "ollama", "openai", "embedded")...)
+	switch m.Kind {
+	case "embedded":
+		p.oneOf(key+".model", m.Model, "small", "large")
+	default:
+		p.url(key+".url", m.URL, "http", "https")
+		if m.Model == "" && m.Kind != "auto" {
+			p.add(key+".model", "must be set")
+		}
 	}
 	if m.Timeout <= 0 {
 		p.add(key+".timeout", "must be positive")

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"tenbit/internal/embedded/tasks"
 	"tenbit/internal/ollamatest"
 )
 
@@ -65,6 +66,25 @@ func TestOllamaAgrees(t *testing.T) {
 			if want := generate(t, s, name, "<|q|>"+q+"<|a|>", 28); got != want {
 				t.Errorf("%s, question %d:\n got %q\nwant %q", name, i, got, want)
 			}
+		}
+	}
+}
+
+// TestOllamaAgreesOnTheLargeModel: on 50 questions that its training never saw
+// the shipped large model says the same as Ollama, token for token.
+func TestOllamaAgreesOnTheLargeModel(t *testing.T) {
+	s := ollamatest.Start(t)
+	path := filepath.Join(t.TempDir(), "large.gguf")
+	if err := os.WriteFile(path, largeData, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.Create(t, "large", path, "<|q|>{{ .Prompt }}<|a|>")
+	m := open(t, largeData, Options{})
+	for i := range uint64(50) {
+		q := tasks.Generate(tasks.Test, 11, i).Text
+		got := answer(t, m, ask(q, `,"max_tokens":200`), sampled(0, 0)).Message.Content
+		if want := generate(t, s, "large", "<|q|>"+q+"<|a|>", 200); got != want {
+			t.Errorf("question %d:\n got %q\nwant %q", i, got, want)
 		}
 	}
 }

@@ -68,9 +68,6 @@ func TestWorkingAddsUp(t *testing.T) {
 			if got != want || m[2] == "/" && n(m[6]) != a%b {
 				t.Errorf("question %d: %s: want %d", i, m[0], want)
 			}
-			if (m[2] == "+" || m[2] == "-") && m[4] != reversed(m[5]) {
-				t.Errorf("question %d: %s: not the same backwards", i, m[0])
-			}
 		}
 	}
 }

@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// The working is column arithmetic on numbers of four digits. Sums and
-// differences are written from the last digit to the first and then, after ">",
-// the right way round. Products by one digit give two digits a column from the
-// last to the first: the carry and the digit. Quotients by one digit give two
-// digits a column from the first: quotient and remainder. So every character
-// follows from a few earlier ones, and no step needs to be taken in the head.
+// The working is column arithmetic on numbers of four digits. Every column gives
+// two digits: sums, differences and products by one digit go from the last column
+// to the first and write the carry (or borrow) and the digit; quotients by one
+// digit go from the first and write quotient and remainder. The result follows
+// after ">". So every character follows from a few earlier ones, and no step
+// needs to be taken in the head.
 
 func pad(v int) string { return fmt.Sprintf("%04d", v) }
 
@@ -18,23 +18,32 @@ func (d *draft) step(format string, args ...any) {
 	d.lines = append(d.lines, fmt.Sprintf(format, args...))
 }
 
-func reversed(s string) string {
-	var b strings.Builder
-	for i := len(s) - 1; i >= 0; i-- {
-		b.WriteByte(s[i])
-	}
-	return b.String()
-}
-
 // add writes a+b and returns it.
 func (d *draft) add(a, b int) int {
-	d.step("%s+%s=%s>%s", pad(a), pad(b), reversed(pad(a+b)), pad(a+b))
+	var cols strings.Builder
+	carry, x, y := 0, pad(a), pad(b)
+	for i := len(x) - 1; i >= 0; i-- {
+		c := int(x[i]-'0') + int(y[i]-'0') + carry
+		fmt.Fprintf(&cols, "%02d", c)
+		carry = c / 10
+	}
+	d.step("%s+%s=%s>%s", x, y, cols.String(), pad(a+b))
 	return a + b
 }
 
 // sub writes a-b and returns it; a is not less than b.
 func (d *draft) sub(a, b int) int {
-	d.step("%s-%s=%s>%s", pad(a), pad(b), reversed(pad(a-b)), pad(a-b))
+	var cols strings.Builder
+	borrow, x, y := 0, pad(a), pad(b)
+	for i := len(x) - 1; i >= 0; i-- {
+		c := int(x[i]) - int(y[i]) - borrow
+		borrow = 0
+		if c < 0 {
+			c, borrow = c+10, 1
+		}
+		fmt.Fprintf(&cols, "%d%d", borrow, c)
+	}
+	d.step("%s-%s=%s>%s", x, y, cols.String(), pad(a-b))
 	return a - b
 }
 

@@ -1,0 +1,31 @@
+package embedded
+
+import (
+	_ "embed"
+	"fmt"
+)
+
+// The models that train/ made. docs/models.md says what they know.
+var (
+	//go:embed models/small.gguf
+	smallData []byte
+	//go:embed models/large.gguf
+	largeData []byte
+)
+
+// Small opens the small model, of ternary weights: the one beside the client.
+func Small(o Options) (*Model, error) { return Open(smallData, o) }
+
+// Large opens the large model, of half precision weights.
+func Large(o Options) (*Model, error) { return Open(largeData, o) }
+
+// Named opens the model "small" or "large".
+func Named(name string, o Options) (*Model, error) {
+	switch name {
+	case "small":
+		return Small(o)
+	case "large":
+		return Large(o)
+	}
+	return nil, fmt.Errorf("no embedded model %.40q: there are small and large", name)
+}
