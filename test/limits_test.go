@@ -102,6 +102,19 @@ func TestAPIMode(t *testing.T) {
 	}
 }
 
+// TestWithoutOllamaTheEmbeddedModelAnswers: the shipped edge names no local
+// model, and where no Ollama answers it takes its own.
+func TestWithoutOllamaTheEmbeddedModelAnswers(t *testing.T) {
+	d := &deployment{Key: "tb-example"}
+	d.Edge = startFile(t, "edge", "../configs/edge.yaml", "TENBIT_LISTEN=127.0.0.1:0", "TENBIT_ADMIN_LISTEN="+freeAddr(t),
+		"TENBIT_LOCAL_URL=http://127.0.0.1:1", "TENBIT_REMOTE_KIND=none", "TENBIT_LEDGER_PATH="+t.TempDir()+"/ledger")
+	d.URL = "http://" + d.Edge.Addr + "/v1"
+	a := d.post(t, chat("Anna buys 3 pens at $1.20 each. Anna pays with $10. How much change is there?"))
+	if a.Status != http.StatusOK || a.Meter.Route != "local" || !strings.Contains(a.Text, "Answer: ") {
+		t.Errorf("got %d, %+v, %.300s; want the embedded model's answer", a.Status, a.Meter, a.Body)
+	}
+}
+
 // TestTheShippedConfigurationsWork runs both roles as the README does, but for
 // addresses, models and files, which the environment overrides.
 func TestTheShippedConfigurationsWork(t *testing.T) {
@@ -111,7 +124,7 @@ func TestTheShippedConfigurationsWork(t *testing.T) {
 	d.Origin = startFile(t, "origin", "../configs/origin.yaml", "TENBIT_LISTEN=127.0.0.1:0", "TENBIT_ADMIN_LISTEN="+freeAddr(t),
 		"TENBIT_LARGE_URL="+d.Large.URL, "TENBIT_LEDGER_PATH="+t.TempDir()+"/ledger")
 	d.Edge = startFile(t, "edge", "../configs/edge.yaml", "TENBIT_LISTEN=127.0.0.1:0", "TENBIT_ADMIN_LISTEN="+freeAddr(t),
-		"TENBIT_LOCAL_KIND=openai", "TENBIT_LOCAL_URL="+d.Local.URL, "TENBIT_LEDGER_PATH="+t.TempDir()+"/ledger",
+		"TENBIT_LOCAL_KIND=openai", "TENBIT_LOCAL_MODEL=small", "TENBIT_LOCAL_URL="+d.Local.URL, "TENBIT_LEDGER_PATH="+t.TempDir()+"/ledger",
 		"TENBIT_REMOTE_URL=ws://"+d.Origin.Addr+"/link")
 	d.URL = "http://" + d.Edge.Addr + "/v1"
 	a := d.post(t, chat(open))

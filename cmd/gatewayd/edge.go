@@ -80,7 +80,7 @@ func wireKeys(g *gateway.Gateway, c config.Edge) error {
 }
 
 func wireLocal(g *gateway.Gateway, r *role, c config.Edge) error {
-	local, _, closer, err := openModel(settle(context.Background(), c.Local, r.log))
+	local, _, closer, err := openModel(settle(context.Background(), c.Local, r.later))
 	if err != nil {
 		return fmt.Errorf("local: %w", err)
 	}

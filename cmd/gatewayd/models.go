@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -44,17 +43,17 @@ func openModel(c config.Model) (m policy.Model, wire func() (up, down int64), cl
 
 // settle turns the kind auto into one that can be opened: Ollama where it answers
 // and has the model, or any if none is named; else the embedded small model.
-func settle(ctx context.Context, c config.Model, log *slog.Logger) config.Model {
+func settle(ctx context.Context, c config.Model, say func(msg string, args ...any)) config.Model {
 	if c.Kind != "auto" {
 		return c
 	}
 	name, err := installed(ctx, c)
 	if err != nil {
-		log.Info("local model: the embedded small one", "ollama", c.URL, "reason", err)
+		say("local model: the embedded small one", "ollama", c.URL, "reason", err)
 		c.Kind, c.Model = "embedded", "small"
 		return c
 	}
-	log.Info("local model: Ollama's", "ollama", c.URL, "model", name)
+	say("local model: Ollama's", "ollama", c.URL, "model", name)
 	c.Kind, c.Model = "ollama", name
 	return c
 }

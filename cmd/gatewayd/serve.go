@@ -120,7 +120,13 @@ type role struct {
 	drain   func(context.Context) error // after the listener has closed
 	closers []func() error              // in this order, at the very end
 	listens func(net.Addr)              // told where the server listens; may be nil
+	notes   []func()                    // logged after the first line, which names the address
 	log     *slog.Logger
+}
+
+// later logs something once the role listens.
+func (r *role) later(msg string, args ...any) {
+	r.notes = append(r.notes, func() { r.log.Info(msg, args...) })
 }
 
 // serve listens, says where, serves until ctx ends, drains and closes.
@@ -141,6 +147,9 @@ func (r *role) serve(ctx context.Context) error {
 		return errors.Join(err, ln.Close())
 	}
 	r.log.Info(r.name+" listens", "addr", ln.Addr().String(), "admin", adm.Addr().String(), "version", version())
+	for _, n := range r.notes {
+		n()
+	}
 	if r.listens != nil {
 		r.listens(ln.Addr())
 	}
