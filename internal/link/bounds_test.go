@@ -125,6 +125,15 @@ func TestRepeatedID(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	e := o.edges[0]
+	idle := func() { // the last follower may still be on its way out
+		waitUntil(t, func() bool {
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			return e.users == 0
+		})
+	}
+	idle()
 	_, err = escalate(1, "Say it.")
 	wantCode(t, "when the reply is gone", err, CodeRepeatedID)
 	for n := 4; n < 4+2*idsPerReply; n++ {
@@ -132,13 +141,7 @@ func TestRepeatedID(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// The last follower may still be on its way out.
-	e := o.edges[0]
-	waitUntil(t, func() bool {
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		return e.users == 0
-	})
+	idle()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.bytes != 0 || e.active != 0 || e.keeping != sum(e.kept) || len(e.replies) > 2*idsPerReply {
