@@ -110,8 +110,12 @@ class Model(nn.Module):
             x = b(x, self.cos[:t], self.sin[:t], self.mask[:t, :t])
         return self.norm(x), e
 
-    def loss(self, tokens, targets):
-        """Mean natural-log loss where targets is not -1."""
+    def loss(self, tokens, targets, weights):
+        """Mean natural-log loss where targets is not -1, weighted; and that of
+        the tokens of weight 1 alone."""
         x, e = self.hidden(tokens)
         at = targets >= 0
-        return F.cross_entropy(x[at] @ e.t(), targets[at])
+        w = weights[at]
+        each = F.cross_entropy(x[at] @ e.t(), targets[at], reduction="none")
+        answer = each[w == 1].mean()
+        return (each * w).sum() / (w == 1).sum(), answer.detach()

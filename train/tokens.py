@@ -53,7 +53,7 @@ class Tokenizer:
 
 
 def learn(texts, size):
-    """Merges until there are size tokens; ties go to the pair that sorts first."""
+    """Merges until there are size tokens, and [whole]; ties go to the pair that sorts first."""
     letters = byte_alphabet()
     pieces = collections.Counter(m.group() for t in texts for m in PIECE.finditer(t) if not re.search("[0-9]", m.group()))
     words = [([letters[b] for b in p.encode()], n) for p, n in sorted(pieces.items())]
@@ -75,7 +75,23 @@ def learn(texts, size):
                 if (parts[i], parts[i + 1]) == best:
                     parts[i : i + 2] = [parts[i] + parts[i + 1]]
                 i += 1
-    return Tokenizer(merges)
+    return whole(Tokenizer(merges), pieces)
+
+
+def whole(tokenizer, pieces):
+    """Adds merges until each word that often starts a line or a string is one
+    token, as the same word behind a space is: what a model copies should not
+    change its spelling on the way."""
+    common = sorted(p for p, n in pieces.items() if n >= 50 and p.isalpha() and " " + p in pieces)
+    for p in common:
+        parts = tokenizer.piece(p)
+        merges = list(tokenizer.merges)
+        left = tokenizer.tokens[parts[0]]
+        for t in parts[1:]:
+            merges.append((left, tokenizer.tokens[t]))
+            left += tokenizer.tokens[t]
+        tokenizer = Tokenizer(merges)
+    return tokenizer
 
 
 def save(tokenizer, name):

@@ -57,10 +57,10 @@ func weekday(d *draft) {
 		"Which day of the week follows?",
 		"What day is it at the end?",
 	})
-	_, r := d.div(d.add(a, b), 7)
-	end := days[(at+r)%7]
-	d.step("%s+%d=%s", days[at], r, end)
-	d.word(end)
+	d.step("%s %d", days[at], at)
+	_, r := d.div(d.add(d.add(a, b), at), 7)
+	d.step("%d %s", r, days[r])
+	d.word(days[r])
 }
 
 var months = []struct {

@@ -202,8 +202,14 @@ func choice(d *draft) {
 		"What is the total? {list}",
 		"Which of the following is the new number of {i}? {list}",
 	})
-	x := d.mul(k, a)
-	d.step("%d is %s", d.add(s, x), letter)
+	d.add(s, d.mul(k, a))
+	for i, o := range options {
+		if o == right {
+			d.step("%c %s yes", 'A'+i, pad(o))
+			break
+		}
+		d.step("%c %s no", 'A'+i, pad(o))
+	}
 	d.word(letter)
 }
 

@@ -204,6 +204,10 @@ func compare(d *draft) {
 	}, ask)
 	x := d.mul(k, a)
 	y := d.mul(j, b)
+	if who {
+		d.step("%s %s", d.vals["n"], pad(x))
+		d.step("%s %s", d.vals["m"], pad(y))
+	}
 	switch {
 	case who && x > y:
 		d.step("%s>%s", pad(x), pad(y))
