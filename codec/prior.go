@@ -43,7 +43,7 @@ func (m *prior) adapter(text []byte, context [][]byte) int {
 }
 
 func (m *prior) adapted(adapter int, context [][]byte) Predictor {
-	return newPriorState(m, m.params[adapter], nil, context)
+	return newPriorState(m, m.params[adapter], nil, nil, context)
 }
 
 // Order2 is a small adaptive model that needs no training: what the prior is

@@ -1,6 +1,9 @@
 package codec
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
 // matcher follows the last place where the text went as it goes now. Prompt,
 // draft and text lie behind each other in one buffer.
@@ -17,6 +20,15 @@ const (
 	matchMaxBits = 18
 	maxMatch     = 400
 )
+
+type matches [matchers]matcher
+
+func (m matches) clone() matches {
+	for i := range m {
+		m[i].heads = slices.Clone(m[i].heads)
+	}
+	return m
+}
 
 func newMatcher(minLen int) matcher {
 	return matcher{minLen: minLen, heads: make([]uint32, 1<<matchMinBits)}

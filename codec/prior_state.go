@@ -15,7 +15,7 @@ type priorState struct {
 	buf   []byte // prompt, draft and text
 	size  int    // bytes of the text
 	local localTable
-	match [matchers]matcher
+	match matches
 	draft draft
 
 	node   uint32 // 1 followed by the bits of the byte so far
@@ -48,33 +48,37 @@ type draft struct {
 	on      bool // the text equals the draft so far
 }
 
-// newPriorState starts a text after contexts, and after what base has learnt if
-// it isn't nil.
-func newPriorState(m *prior, par *params, base *priorState, context [][]byte) *priorState {
-	s := &priorState{table: m.table, pages: m.pages, par: par, first: slices.Clone(par.first[:]), second: par.second}
+// mixers are the weights of both layers.
+type mixers struct {
+	first  []weights
+	second [secondSets][256][secondWidth]int32
+}
+
+// newPriorState starts a text after contexts, and after a history if it isn't nil.
+func newPriorState(m *prior, par *params, h *recollection, mixed *mixers, context [][]byte) *priorState {
+	s := &priorState{table: m.table, pages: m.pages, par: par}
+	if mixed == nil {
+		s.first, s.second = slices.Clone(par.first[:]), par.second
+	} else {
+		s.first, s.second = slices.Clone(mixed.first), mixed.second
+	}
 	n := 0
 	for _, c := range context {
 		n += len(c)
 	}
-	s.learnt(base, n)
+	s.empty(n)
+	if h != nil {
+		s.buf, s.match = slices.Grow(slices.Clone(h.buf), n+1024), h.match.clone()
+	}
 	s.start(context)
 	return s
 }
 
-// learnt takes over what another state knows of earlier texts; without one it
-// makes room for contexts of n bytes.
-func (s *priorState) learnt(base *priorState, n int) {
-	if base == nil {
-		s.buf = make([]byte, 1, n+1024) // so that 0 is no place
-		s.local = newLocalTable(n)
-		s.match = [matchers]matcher{newMatcher(7), newMatcher(4)}
-		return
-	}
-	s.buf, s.local, s.match = slices.Clone(base.buf), base.local, base.match
-	s.local.cells = slices.Clone(s.local.cells)
-	for i := range s.match {
-		s.match[i].heads = slices.Clone(s.match[i].heads)
-	}
+// empty makes room for what a message learns, with contexts of n bytes.
+func (s *priorState) empty(n int) {
+	s.local = newLocalTable(n)
+	s.buf = make([]byte, 1, n+1024) // so that 0 is no place
+	s.match = matches{newMatcher(7), newMatcher(4)}
 }
 
 func (s *priorState) start(context [][]byte) {
@@ -93,6 +97,18 @@ func (s *priorState) read(kind byte, text []byte) {
 	s.hist.reset(kind)
 	for _, b := range text {
 		s.learn(b)
+	}
+}
+
+// code is read, and the mixers learn, too.
+func (s *priorState) code(kind byte, text []byte) {
+	s.hist.reset(kind)
+	s.draft.on = false
+	s.begin()
+	for _, b := range text {
+		for i := 7; i >= 0; i-- {
+			s.Update(int(b >> i & 1))
+		}
 	}
 }
 
@@ -338,7 +354,7 @@ func (s *priorState) ended(bool) {}
 
 func (s *priorState) fork() Predictor {
 	c := *s
-	c.first = slices.Clone(s.first)
-	c.learnt(s, 0)
+	c.first, c.buf, c.match = slices.Clone(s.first), slices.Clone(s.buf), s.match.clone()
+	c.local.cells = slices.Clone(s.local.cells)
 	return &c
 }

@@ -3,6 +3,7 @@ package codec
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -168,43 +169,42 @@ func TestMixerKernels(t *testing.T) {
 	}
 }
 
-// TestHistory: two ends that add the same texts understand each other, and what
-// crossed before is cheap; ends that differ have different fingerprints.
+// TestHistory: two ends that learnt the same texts understand each other, and
+// what crossed before is cheap; ends that differ have different fingerprints.
 func TestHistory(t *testing.T) {
 	text := prose(1500, 8)
-	near, far := NewHistory(), NewHistory()
-	fresh := near.Fingerprint()
-	if fresh != Default().Fingerprint() {
+	fresh := NewHistory(Default())
+	if fresh.Fingerprint() != Default().Fingerprint() {
 		t.Error("an empty history is not the default model")
 	}
-	first := Pack(far, text, []byte("q"))
-	for _, h := range []*History{near, far} {
-		h.Add([]byte("q"), text)
+	if NewHistory(Order2()) != nil {
+		t.Error("a history of a model that cannot learn")
 	}
-	if near.Fingerprint() != far.Fingerprint() || near.Fingerprint() == fresh {
-		t.Errorf("fingerprints %x, %x, fresh %x", near.Fingerprint(), far.Fingerprint(), fresh)
+	first := Pack(fresh, text, []byte("q"))
+	near, far := fresh.After([]byte("q"), text), fresh.After([]byte("q"), text)
+	if near.Fingerprint() != far.Fingerprint() || near.Fingerprint() == fresh.Fingerprint() {
+		t.Errorf("fingerprints %x, %x, fresh %x", near.Fingerprint(), far.Fingerprint(), fresh.Fingerprint())
 	}
 	second := Pack(far, text, []byte("r"))
 	if len(second)*4 > len(first) {
 		t.Errorf("%d bytes, again %d", len(first), len(second))
 	}
-	old := near.Predictor([]byte("r")) // unaffected by what is added later
-	near.Add([]byte("more"), []byte("text"))
-	d := NewDecoder()
-	d.Feed(second[1+digestSize:])
-	d.End()
-	if got, _, err := d.Text(old, nil, len(text)); err != nil || !bytes.Equal(got, text) {
-		t.Errorf("decoded %d bytes, %v", len(got), err)
+	if got, err := Unpack(near, second, len(text), []byte("r")); err != nil || !bytes.Equal(got, text) {
+		t.Errorf("the other end unpacks %d bytes, %v", len(got), err)
 	}
-	if near.Fingerprint() == far.Fingerprint() {
-		t.Error("out of step with the same fingerprint")
+	next := near.After([]byte("more"), []byte("text"))
+	if next.Fingerprint() == near.Fingerprint() || near.Fingerprint() != far.Fingerprint() {
+		t.Error("out of step with the same fingerprint, or changed by what came later")
 	}
-	near.Reset()
-	if near.Fingerprint() != fresh {
-		t.Error("reset is not fresh")
-	}
-	for range 40 { // more than a history holds
-		near.Add(nil, prose(60_000, 9))
+	for i := range 40 { // more than a history holds
+		p, s := []byte(fmt.Sprint(i)), prose(60_000, 9)
+		want := near.NextFingerprint(p, s)
+		if near = near.After(p, s); near.Fingerprint() != want {
+			t.Fatalf("text %d: fingerprint %x, foretold %x", i, near.Fingerprint(), want)
+		}
+		if near.size > maxHistory {
+			t.Fatalf("remembers %d bytes", near.size)
+		}
 	}
 	if got, err := Unpack(near, Pack(near, text), len(text)); err != nil || !bytes.Equal(got, text) {
 		t.Errorf("after much history: %v", err)

@@ -123,7 +123,7 @@ func (l *learner) sample(s Sample, alone bool) {
 func (l *learner) text(context [][]byte, text []byte) {
 	// The message's own weights are the learner's.
 	s := &priorState{table: l.prior.table, pages: l.prior.pages, par: l.par, first: l.par.first[:], second: l.par.second}
-	s.learnt(nil, 0)
+	s.empty(0)
 	s.start(context)
 	for _, b := range text {
 		l.ends[endState(s.hist.last, s.size)][0]++

@@ -63,6 +63,7 @@ func codecBench(args []string, stdout, stderr io.Writer) error {
 	dictFrom := flags.String("dict-from", "", "measure zstd with a dictionary too, trained on these `files`, separated by commas")
 	svg := flags.String("svg", "", "draw ratio against speed into this `file`")
 	adapters := flags.Bool("adapters", false, "measure the prior's adapters instead")
+	history := flags.Bool("history", false, "measure what the prior gains when it learns from the texts before instead")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return err
@@ -71,6 +72,9 @@ func codecBench(args []string, stdout, stderr io.Writer) error {
 	}
 	if flags.NArg() == 0 {
 		return fmt.Errorf("%w: no file", errUsage)
+	}
+	if *history {
+		return benchHistory(flags.Args(), stdout)
 	}
 	if *adapters {
 		return benchAdapters(flags.Args(), stdout)

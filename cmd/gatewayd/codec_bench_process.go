@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"text/tabwriter"
 	"time"
 
 	"tenbit/codec"
@@ -91,4 +92,36 @@ func benchAdapters(files []string, w io.Writer) error {
 	_, err := fmt.Fprintf(w, "no adapter %.3fx, the right one %.3fx, a wrong one %.3fx, by the router %.3fx; %d of %d prompts routed to their domain\n",
 		1.0, gain(right), gain(wrong), gain(routed), routedRight, all)
 	return err
+}
+
+// benchHistory codes each file as if it crossed one link in its order, with and
+// without a history: answers, prompts, and prompts that repeat the exchange
+// before, as the next turn of a chat does.
+func benchHistory(files []string, w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "file\tn\tanswers\twith history\tprompts\twith history\tnext turns\twith history")
+	for _, file := range files {
+		texts, err := readCorpus(file)
+		if err != nil {
+			return err
+		}
+		h, before := codec.NewHistory(codec.Default()), ""
+		var size, alone, learnt [3]int
+		for _, x := range texts {
+			text, prompt := []byte(x.Response), []byte(x.Prompt)
+			turn := []byte(before + x.Prompt)
+			for i, p := range [3][2][]byte{{text, prompt}, {prompt, nil}, {turn, nil}} {
+				size[i] += len(p[0])
+				alone[i] += len(codec.Pack(codec.Default(), p[0], contexts(p[1])...))
+				learnt[i] += len(codec.Pack(h, p[0], contexts(p[1])...))
+			}
+			h, before = h.After(prompt, text), x.Prompt+"\n"+x.Response+"\n"
+		}
+		fmt.Fprintf(t, "%s\t%d", file, len(texts))
+		for i := range size {
+			fmt.Fprintf(t, "\t%.4f\t%.4f", float64(alone[i])/float64(max(size[i], 1)), float64(learnt[i])/float64(max(size[i], 1)))
+		}
+		fmt.Fprintln(t)
+	}
+	return t.Flush()
 }

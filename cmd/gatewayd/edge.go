@@ -111,7 +111,8 @@ func wireRemote(g *gateway.Gateway, r *role, m *telemetry.Metrics, c config.Edge
 		}
 		client, err := link.NewClient(link.ClientConfig{
 			URL: c.Remote.URL, Token: string(c.Remote.Token), TLS: t, Model: codec.Default(), Silence: c.Remote.Timeout, Log: r.log,
-			NewDecoder: func(a tenbit.Ask) link.Decoder { return policy.NewDecoder(codec.Default(), a) },
+			NewDecoder: func(m codec.Model, a tenbit.Ask) link.Decoder { return policy.NewDecoder(m, a) },
+			Histories:  c.Remote.Histories,
 		})
 		if err != nil {
 			return fmt.Errorf("remote: %w", err)

@@ -42,7 +42,7 @@ func wireOrigin(c config.Origin, log *slog.Logger) (*role, error) {
 	}
 	server, err := link.NewServer(link.ServerConfig{
 		Edges: edges, Key: []byte(c.Auth.Secret), Model: codec.Default(), Log: log,
-		Handler: policy.Origin{Large: large, Codec: codec.Default()}, Ledger: measured{l, m},
+		Handler: handler{large}, Ledger: measured{l, m}, Histories: c.Histories,
 	})
 	if err != nil {
 		return nil, err
@@ -64,6 +64,13 @@ func wireOrigin(c config.Origin, log *slog.Logger) (*role, error) {
 		return err
 	}), log)
 	return r, nil
+}
+
+// handler answers with the policy's origin, in the model that the link agreed on.
+type handler struct{ large policy.Model }
+
+func (h handler) Serve(ctx context.Context, m codec.Model, a tenbit.Ask, send func([]byte) error) (tenbit.Sent, error) {
+	return policy.Origin{Large: h.large, Codec: m}.Serve(ctx, a, send)
 }
 
 func edgesOf(c config.Origin) ([]link.Edge, error) {

@@ -39,6 +39,9 @@ type Origin struct {
 	Edges  []Tenant `yaml:"edges"` // who may connect: keys are link tokens, the budget is the egress cap
 	Large  Model    `yaml:"large"` // the large model
 	Ledger Ledger   `yaml:"ledger"`
+	// Histories: for so many tenants of each edge the codec learns from what
+	// crosses, in memory, up to 6 MiB each; 0: off.
+	Histories int `yaml:"histories"`
 }
 
 // Admin is the listener for operators; loopback unless told otherwise.
@@ -100,6 +103,8 @@ type Remote struct {
 	CertKey string        `yaml:"cert_key"`
 	API     Model         `yaml:"api"` // api: the large model
 	Timeout time.Duration `yaml:"timeout"`
+	// Histories: for so many tenants the codec learns from what crosses; 0: off.
+	Histories int `yaml:"histories"`
 }
 
 // Policy steers drafts and escalation.

@@ -90,6 +90,7 @@ func (c *Origin) Validate() error {
 	p.tenants("edges", c.Edges)
 	p.model("large", c.Large)
 	p.ledger(c.Ledger)
+	p.histories("histories", c.Histories)
 	return errors.Join(p...)
 }
 
@@ -150,11 +151,21 @@ func (p *problems) model(key string, m Model, kinds ...string) {
 	}
 }
 
+// maxHistories keeps what histories take under 6 GiB.
+const maxHistories = 1000
+
+func (p *problems) histories(key string, n int) {
+	if n < 0 || n > maxHistories {
+		p.add(key, "%d is not between 0 and %d", n, maxHistories)
+	}
+}
+
 func (p *problems) remote(r Remote) {
 	p.oneOf("remote.kind", r.Kind, "origin", "api", "none")
 	if r.Timeout <= 0 {
 		p.add("remote.timeout", "must be positive")
 	}
+	p.histories("remote.histories", r.Histories)
 	switch r.Kind {
 	case "origin":
 		p.url("remote.url", r.URL, "ws", "wss")

@@ -36,9 +36,13 @@ type ClientConfig struct {
 	// Model codes the texts that go up, and NewDecoder reads what comes down.
 	// Nil: asks travel through zstd and replies come without a model.
 	Model codec.Model
-	// NewDecoder makes the decoder of a reply from the ask as it was sent:
-	// with the granted limit and the modes that both ends know.
-	NewDecoder func(tenbit.Ask) Decoder
+	// NewDecoder makes the decoder of a reply from the model that both ends code
+	// this exchange with, nil: none, and the ask as it was sent: with the granted
+	// limit and the modes that both ends know.
+	NewDecoder func(codec.Model, tenbit.Ask) Decoder
+	// Histories is for how many tenants the model goes on learning from what
+	// crosses, where the origin does so, too. 0: for none. Each takes up to 6 MiB.
+	Histories int
 
 	// DialTimeout bounds a connection attempt with hello, 0: 2 s.
 	DialTimeout time.Duration
@@ -60,6 +64,7 @@ type ClientConfig struct {
 type Client struct {
 	cfg   ClientConfig
 	meter meter
+	pasts pasts
 	ctx   context.Context // of the goroutines, ended by Close
 	stop  context.CancelFunc
 	wg    sync.WaitGroup // goroutines and requests
@@ -96,7 +101,7 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 	if cfg.Dial == nil {
 		cfg.Dial = (&net.Dialer{}).DialContext
 	}
-	c := &Client{cfg: cfg}
+	c := &Client{cfg: cfg, pasts: pasts{fresh: codec.NewHistory(cfg.Model), most: cfg.Histories}}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	return c, nil
 }
@@ -123,8 +128,10 @@ func (c *Client) Escalate(ctx context.Context, a tenbit.Ask) (tenbit.Reply, erro
 	c.mu.Unlock()
 	defer c.wg.Done()
 
-	r := &request{c: c, ask: a, limit: a.Limit}
+	r := &request{c: c, ask: a, limit: a.Limit, past: c.pasts.take(a.Tenant)}
 	reply, err := r.run(ctx)
+	r.learn(reply, err)
+	c.pasts.give(r.past)
 	wires := c.meter.finish(&r.wire)
 	reply.Cost = tenbit.Cost{Bits: r.bits(), WireUp: wires.WireUp, WireDown: wires.WireDown}
 	if err != nil {

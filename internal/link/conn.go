@@ -137,6 +137,7 @@ func (c *conn) hello(ctx context.Context) error {
 	if c.model == nil {
 		c.modes &= noModel
 	}
+	a.learns = c.model != nil && c.edge.memories.fresh != nil
 	if err := c.send(ctx, a); err != nil {
 		return fmt.Errorf("hello: %w", err)
 	}

@@ -5,12 +5,15 @@ import (
 	"crypto/sha256"
 	"sync"
 	"time"
+
+	"tenbit/codec"
 )
 
 // edge is what the server holds for one edge, all of it bounded.
 type edge struct {
 	Edge
-	cfg *ServerConfig
+	cfg      *ServerConfig
+	memories memories
 
 	mu      sync.Mutex // guards all below
 	conns   int
@@ -24,7 +27,11 @@ type edge struct {
 }
 
 func newEdge(e Edge, cfg *ServerConfig) *edge {
-	return &edge{Edge: e, cfg: cfg, replies: map[id]*reply{}}
+	made := &edge{Edge: e, cfg: cfg, replies: map[id]*reply{}}
+	if cfg.Histories > 0 {
+		made.memories = memories{fresh: codec.NewHistory(cfg.Model), most: cfg.Histories}
+	}
+	return made
 }
 
 func (e *edge) connect() bool {

@@ -28,7 +28,7 @@ type echo struct {
 	ended []error
 }
 
-func (h *echo) Serve(ctx context.Context, a tenbit.Ask, send func([]byte) error) (sent tenbit.Sent, err error) {
+func (h *echo) Serve(ctx context.Context, m codec.Model, a tenbit.Ask, send func([]byte) error) (sent tenbit.Sent, err error) {
 	h.mu.Lock()
 	h.asks = append(h.asks, a)
 	h.mu.Unlock()
@@ -39,7 +39,7 @@ func (h *echo) Serve(ctx context.Context, a tenbit.Ask, send func([]byte) error)
 	}()
 	e := codec.NewEncoder()
 	e.Byte(byte(tenbit.ModeFull))
-	p := codec.Default().Predictor([]byte(a.Request.Prompt()))
+	p := modelOr(m).Predictor([]byte(a.Request.Prompt()))
 	var text strings.Builder
 	flush := func(b []byte) error {
 		if len(b) == 0 {
@@ -62,8 +62,15 @@ func (h *echo) Serve(ctx context.Context, a tenbit.Ask, send func([]byte) error)
 	}
 	return tenbit.Sent{
 		Digest: codec.Digest([]byte(text.String())), Bits: bits, Mode: tenbit.ModeFull,
-		Usage: tenbit.Usage{Prompt: 11, Completion: 7},
+		Usage: tenbit.Usage{Prompt: 11, Completion: 7}, Text: text.String(),
 	}, nil
+}
+
+func modelOr(m codec.Model) codec.Model {
+	if m == nil {
+		return codec.Default()
+	}
+	return m
 }
 
 func (h *echo) count() int {
@@ -101,8 +108,8 @@ type decoder struct {
 	shown int
 }
 
-func newDecoder(a tenbit.Ask) Decoder {
-	return &decoder{ask: a, d: codec.NewDecoder(), p: codec.Default().Predictor([]byte(a.Request.Prompt()))}
+func newDecoder(m codec.Model, a tenbit.Ask) Decoder {
+	return &decoder{ask: a, d: codec.NewDecoder(), p: modelOr(m).Predictor([]byte(a.Request.Prompt()))}
 }
 
 func (d *decoder) Feed(p []byte) error {

@@ -35,14 +35,22 @@ func (f *follower) refuse(ctx context.Context, code Code) error {
 // made, and sends it.
 func (f *follower) ask(ctx, made context.Context, r *reply, a ask, size int64) {
 	e, s := f.c.edge, f.c.srv
-	t, err := a.unpack(f.c.model)
+	tenant := tenbit.TenantID(e.Name) + "/" + tenbit.TenantID(a.tenant)
+	model := f.c.model
+	if a.shape&shapeHistory != 0 {
+		model = nil
+		if h := e.memories.find(tenant, a.state); h != nil {
+			model = h
+		}
+	}
+	t, err := a.unpack(model)
 	code := CodeUnavailable
 	if err == nil {
-		t.Tenant = tenbit.TenantID(e.Name) + "/" + t.Tenant
+		t.Tenant = tenant
 		t.Modes &= f.c.modes
 		if s.run(func() {
 			defer e.leave(size)
-			s.serve(made, r, t)
+			s.serve(made, r, t, model)
 			r.retire()
 		}) {
 			f.follow(ctx, r, 0)

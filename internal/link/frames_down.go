@@ -11,6 +11,7 @@ type ack struct {
 	model   uint8  // 1 + index of the model that both ends hold, 0: none
 	modes   uint64 // what the origin serves
 	streams uint16 // most requests at a time
+	learns  bool   // the origin keeps histories
 }
 
 func readAck(f *fields) frame {
@@ -18,13 +19,18 @@ func readAck(f *fields) frame {
 		model:   uint8(f.uint(maxModels)),
 		modes:   f.uint(1<<16 - 1),
 		streams: uint16(f.uintFrom(1, maxStream)),
+		learns:  f.uint(1) == 1,
 	}
 }
 
 func (a ack) append(b []byte) []byte {
 	b = append(appendHeader(b, 0, kindAck), a.model)
 	b = binary.AppendUvarint(b, a.modes)
-	return binary.AppendUvarint(b, uint64(a.streams))
+	b = binary.AppendUvarint(b, uint64(a.streams))
+	if a.learns {
+		return append(b, 1)
+	}
+	return append(b, 0)
 }
 
 // maxShift is the largest exponent of a grant.

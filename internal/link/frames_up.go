@@ -59,6 +59,7 @@ type ask struct {
 	shape  shape
 	votes  []uint64 // one for each candidate
 	size   int      // of all texts together, in bytes
+	state  uint32   // of the history that the exchange is coded with
 	digest uint32   // of the texts
 	// payload is everything up to the end of the frame.
 	payload []byte
@@ -72,6 +73,7 @@ const (
 	shapeTools                     // the draft's tool calls
 	shapeRefusal                   // the draft's refusal
 	shapeCoded                     // the texts are one codeword; else lengths and texts, through zstd
+	shapeHistory                   // the model is a history
 	shapes
 )
 
@@ -92,6 +94,9 @@ func readAsk(f *fields, stream uint16) frame {
 		a.votes = append(a.votes, f.uint(maxVotes))
 	}
 	a.size = int(f.uint(MaxTexts))
+	if a.shape&shapeHistory != 0 {
+		a.state = f.uint32()
+	}
 	a.digest = f.uint32()
 	a.payload = f.rest(MaxAsk)
 	return a
@@ -109,6 +114,9 @@ func (a ask) append(b []byte) []byte {
 		b = binary.AppendUvarint(b, v)
 	}
 	b = binary.AppendUvarint(b, uint64(a.size))
+	if a.shape&shapeHistory != 0 {
+		b = binary.BigEndian.AppendUint32(b, a.state)
+	}
 	b = binary.BigEndian.AppendUint32(b, a.digest)
 	return append(b, a.payload...)
 }

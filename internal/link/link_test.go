@@ -122,7 +122,7 @@ func (o otherPrior) Fingerprint() uint64 { return o.Model.Fingerprint() ^ 1 }
 
 type handler func(ctx context.Context, a tenbit.Ask, send func([]byte) error) (tenbit.Sent, error)
 
-func (h handler) Serve(ctx context.Context, a tenbit.Ask, send func([]byte) error) (tenbit.Sent, error) {
+func (h handler) Serve(ctx context.Context, _ codec.Model, a tenbit.Ask, send func([]byte) error) (tenbit.Sent, error) {
 	return h(ctx, a, send)
 }
 

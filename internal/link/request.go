@@ -29,6 +29,8 @@ type request struct {
 	ask   tenbit.Ask // as the caller gave it
 	wire  wire
 	limit tenbit.Bits // what is left of the grant for the next try
+	past  *past       // the tenant's history, nil: without
+	model codec.Model // of this exchange, nil: none
 
 	sent     bool // the ask may have reached the origin
 	id       id
@@ -94,6 +96,9 @@ func (r *request) run(ctx context.Context) (tenbit.Reply, error) {
 			errors.As(err, &far) && r.fed == 0 && cut != nil && far.Code == CodeUnknownID:
 			// The origin has nothing of it. What the refusal said is spent.
 			plain = plain || far.Code == CodeMismatch
+			if far.Code == CodeMismatch {
+				r.forget()
+			}
 			r.again()
 			if r.limit <= 0 {
 				return reply, err
@@ -104,6 +109,29 @@ func (r *request) run(ctx context.Context) (tenbit.Reply, error) {
 	}
 	r.state = lost
 	return tenbit.Reply{}, fmt.Errorf("%w, %d times", ErrCut, maxTries)
+}
+
+// forget begins the tenant's history anew, since the ends no longer agree.
+func (r *request) forget() {
+	if _, used := r.model.(*codec.History); used {
+		r.past.history = r.c.pasts.fresh
+	}
+}
+
+// learn takes a whole reply into the tenant's history.
+func (r *request) learn(reply tenbit.Reply, err error) {
+	h, used := r.model.(*codec.History)
+	switch {
+	case !used:
+	case errors.Is(err, ErrMismatch):
+		r.forget()
+	case err == nil:
+		full := reply.Message.Content
+		if reply.Mode != tenbit.ModeFull || reply.Cut {
+			full = ""
+		}
+		r.past.history = exchanged(r.ask, full).after(h)
+	}
 }
 
 // again makes ready to ask anew under the same id, with what is left.
@@ -152,6 +180,10 @@ func (r *request) try(ctx context.Context, s *session, plain bool) (tenbit.Reply
 	if r.sent {
 		fr = func() []byte { return resume{st.number, r.id, uint64(r.fed)}.append(nil) }
 	} else {
+		r.model = s.model
+		if h := r.past; h != nil && s.learn && model != nil {
+			model, r.model = h.history, h.history
+		}
 		a, err := packAsk(t, model)
 		if err != nil {
 			return tenbit.Reply{}, err
@@ -290,7 +322,7 @@ func (r *request) decode(limit tenbit.Bits) {
 			return r.sinkErr
 		}
 	}
-	r.dec = r.c.cfg.NewDecoder(t)
+	r.dec = r.c.cfg.NewDecoder(r.model, t)
 }
 
 // undecoded notes a codeword that makes no sense.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tenbit"
+	"tenbit/codec"
 )
 
 // settleTimeout bounds the ledger's part after a reply, cancelled or not.
@@ -15,9 +16,9 @@ const settleTimeout = 5 * time.Second
 
 // serve makes a reply: reserve, answer, settle. It ends when the handler does.
 // Its outcome is logged here.
-func (s *Server) serve(ctx context.Context, r *reply, a tenbit.Ask) {
+func (s *Server) serve(ctx context.Context, r *reply, a tenbit.Ask, model codec.Model) {
 	began := time.Now()
-	sent, spent, err := s.answer(ctx, r, a)
+	sent, spent, err := s.answer(ctx, r, a, model)
 	log := s.cfg.Log.With("edge", r.edge.Name, "id", a.ID, "bits", spent, "took", time.Since(began).Round(time.Millisecond))
 	if err != nil {
 		log.Warn("no reply", "err", err)
@@ -26,11 +27,14 @@ func (s *Server) serve(ctx context.Context, r *reply, a tenbit.Ask) {
 	log.Debug("replied", "mode", sent.Mode)
 }
 
-func (s *Server) answer(ctx context.Context, r *reply, a tenbit.Ask) (tenbit.Sent, tenbit.Bits, error) {
+func (s *Server) answer(ctx context.Context, r *reply, a tenbit.Ask, model codec.Model) (tenbit.Sent, tenbit.Bits, error) {
 	hold, err := s.reserve(ctx, r, &a)
 	var sent tenbit.Sent
 	if err == nil {
-		sent, err = s.handle(ctx, r, a)
+		sent, err = s.handle(ctx, r, a, model)
+	}
+	if h, ok := model.(*codec.History); ok && err == nil {
+		r.edge.memories.keep(a.Tenant, h, exchanged(a, sent.Text))
 	}
 	code := codeOf(ctx, err)
 	spent := r.freeze(sent, code)
@@ -74,13 +78,13 @@ func (s *Server) reserve(ctx context.Context, r *reply, a *tenbit.Ask) (tenbit.H
 }
 
 // handle runs the handler and holds it to its word.
-func (s *Server) handle(ctx context.Context, r *reply, a tenbit.Ask) (sent tenbit.Sent, err error) {
+func (s *Server) handle(ctx context.Context, r *reply, a tenbit.Ask, model codec.Model) (sent tenbit.Sent, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("handler panics: %v\n%s", p, debug.Stack())
 		}
 	}()
-	sent, err = s.cfg.Handler.Serve(ctx, a, r.append)
+	sent, err = s.cfg.Handler.Serve(ctx, model, a, r.append)
 	if err != nil {
 		return sent, err
 	}

@@ -24,8 +24,9 @@ type Handler interface {
 	// Serve answers ask. It sends codeword bytes through send as they become
 	// final; send never blocks, and fails when the reply leaves its limit or
 	// nobody waits for it. A cancelled ctx stops the large model within
-	// milliseconds. ask.Tenant is "edge/tenant".
-	Serve(ctx context.Context, ask tenbit.Ask, send func(p []byte) error) (tenbit.Sent, error)
+	// milliseconds. ask.Tenant is "edge/tenant"; model is what both ends code this
+	// exchange with, nil: none.
+	Serve(ctx context.Context, model codec.Model, ask tenbit.Ask, send func(p []byte) error) (tenbit.Sent, error)
 }
 
 // Ledger charges the edges. It is the origin's own, whatever the edges' say.
@@ -66,6 +67,9 @@ type ServerConfig struct {
 	Ledger  Ledger         // nil: no cap of the origin's own
 	Model   codec.Model    // nil: none
 	Modes   tenbit.ModeSet // 0: all
+	// Histories is for how many tenants of an edge the model goes on learning
+	// from what crosses. 0: for none. Each takes up to 6 MiB.
+	Histories int
 
 	MaxStreams int           // requests at a time, 0: 64
 	MaxConns   int           // connections, 0: 8

@@ -20,7 +20,8 @@ type session struct {
 	conn  *websocket.Conn
 	model codec.Model // nil: none in common
 	modes tenbit.ModeSet
-	most  int // streams
+	most  int  // streams
+	learn bool // the origin keeps histories
 
 	doubt atomic.Bool   // a reply didn't decode: go on without the model
 	out   chan outgoing // to the writer
@@ -42,7 +43,7 @@ type outgoing struct {
 
 func newSession(c *Client, conn *websocket.Conn, a ack) *session {
 	return &session{
-		c: c, conn: conn, model: c.cfg.Model, modes: tenbit.ModeSet(a.modes), most: int(a.streams),
+		c: c, conn: conn, model: c.cfg.Model, modes: tenbit.ModeSet(a.modes), most: int(a.streams), learn: a.learns,
 		out: make(chan outgoing), wake: make(chan struct{}, 1), done: make(chan struct{}),
 		streams: map[uint16]*stream{},
 	}

@@ -45,6 +45,9 @@ func packAsk(t tenbit.Ask, model codec.Model) (ask, error) {
 	if a.size > MaxTexts {
 		return ask{}, fmt.Errorf("ask: %d bytes of text: %w", a.size, errTooLong)
 	}
+	if h, ok := model.(*codec.History); ok {
+		a.shape, a.state = a.shape|shapeHistory, stateOf(h)
+	}
 	a.digest = codec.Digest(texts...)
 	a.payload = codec.ZstdCompress(joinTexts(texts))
 	if model != nil && a.size <= maxCoded {
@@ -94,6 +97,9 @@ func (a *ask) count() int {
 // errDigest asks for the texts without the model.
 func (a ask) unpack(model codec.Model) (tenbit.Ask, error) {
 	t := tenbit.Ask{ID: hex.EncodeToString(a.id[:]), Tenant: tenbit.TenantID(a.tenant), Limit: a.limit, Modes: a.modes}
+	if a.shape&shapeHistory != 0 && model == nil {
+		return t, fmt.Errorf("ask: %w: unknown history", errDigest)
+	}
 	texts, err := a.readTexts(model)
 	if err != nil {
 		return t, fmt.Errorf("ask: %w", err)
