@@ -37,7 +37,7 @@ func TestHistory(t *testing.T) {
 	ask(c, "greeter") // dials
 	first, firstUp := ask(c, "a")
 	second, secondUp := ask(c, "a")
-	if second*4 > first || secondUp >= firstUp {
+	if second*3 > first || secondUp >= firstUp {
 		t.Errorf("%v and %d bytes, then %v and %d", first, firstUp, second, secondUp)
 	}
 	if other, _ := ask(c, "b"); other != first {
@@ -56,7 +56,7 @@ func TestHistory(t *testing.T) {
 	if got, _ := ask(c, "b"); got != first {
 		t.Errorf("begun anew: %v, want %v", got, first)
 	}
-	if got, _ := ask(c, "b"); got*4 > first {
+	if got, _ := ask(c, "b"); got*3 > first {
 		t.Errorf("learnt again: %v", got)
 	}
 }
