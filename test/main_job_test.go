@@ -189,3 +189,38 @@ func TestAnEmptyAnswerKeepsTheEdgesBest(t *testing.T) {
 		}
 	}
 }
+
+// TestTheNextTurnIsCheap: with histories at both ends a chat's next turn, which
+// repeats what was said, takes few bytes up; and once the origin was restarted
+// and has forgotten, one more round trip.
+func TestTheNextTurnIsCheap(t *testing.T) {
+	var config tree
+	d := deploy(t, says("The harbour is dark."), says(story), func(edge, origin tree) {
+		edge.set("remote.histories", 8)
+		origin.set("histories", 8)
+		origin.set("listen", freeAddr(t)) // so that it can come back there
+		config = origin
+	})
+	messages := []any{map[string]string{"role": "user", "content": open}}
+	var up []int64
+	for turn := range 5 {
+		if turn == 3 {
+			d.Origin.stop(t)
+			d.Origin = start(t, "origin", config)
+		}
+		var a answer
+		d.eventually(t, "the link", func() bool {
+			a = d.post(t, chat("", "messages", messages))
+			return a.Meter.Degraded == ""
+		})
+		if a.Status != http.StatusOK || a.Text != story || a.Meter.Route != "full" {
+			t.Fatalf("turn %d: got %d, %+v: %.300s", turn, a.Status, a.Meter, a.Body)
+		}
+		up = append(up, a.Meter.WireUp)
+		messages = append(messages, map[string]string{"role": "assistant", "content": story}, map[string]string{"role": "user", "content": "Go on, please."})
+	}
+	t.Logf("bytes up: %d", up)
+	if up[2] > 160 || up[4] > 250 {
+		t.Errorf("bytes up: %d; want at most 160 for the third turn, which has three words that are new, and 250 for the last", up)
+	}
+}
