@@ -28,10 +28,17 @@ func dotsGo(x *inputs, first []weights, rows *[mixRows]int32, logits *[mixRows]i
 	}
 }
 
-// trainGo moves the weights along the inputs by err, 1/65536 times the rate.
-func trainGo(x *inputs, w *weights, err int32) {
-	for i := range x {
-		w[i] = min(max(w[i]+(x[i]*err+1<<15)>>16, -maxWeight-1), maxWeight)
+// trainGo moves the weights of each row along the inputs by its error, 1/65536
+// times the rate.
+func trainGo(x *inputs, first []weights, rows, errs *[mixRows]int32) {
+	for k, r := range rows {
+		if errs[k] == 0 {
+			continue
+		}
+		w := &first[r]
+		for i := range x {
+			w[i] = min(max(w[i]+(x[i]*errs[k]+1<<15)>>16, -maxWeight-1), maxWeight)
+		}
 	}
 }
 

@@ -6,7 +6,7 @@ import "golang.org/x/sys/cpu"
 func dotsAVX2(x *inputs, first *weights, rows, sums *[mixRows]int32)
 
 //go:noescape
-func trainAVX2(x *inputs, w *weights, err int32)
+func trainAVX2(x *inputs, first *weights, rows, errs *[mixRows]int32)
 
 // Both compute what their plain Go twins do, to the bit.
 
@@ -22,10 +22,11 @@ func dots(x *inputs, first []weights, rows, logits *[mixRows]int32) {
 	}
 }
 
-func train(x *inputs, w *weights, err int32) {
+func train(x *inputs, first []weights, rows, errs *[mixRows]int32) {
 	if !cpu.X86.HasAVX2 {
-		trainGo(x, w, err)
+		trainGo(x, first, rows, errs)
 		return
 	}
-	trainAVX2(x, w, err)
+	_ = first[firstRows-1]
+	trainAVX2(x, &first[0], rows, errs)
 }

@@ -43,36 +43,55 @@ row:
 	VZEROUPPER
 	RET
 
-// func trainAVX2(x *inputs, w *weights, err int32)
-TEXT ·trainAVX2(SB), NOSPLIT, $0-20
+// func trainAVX2(x *inputs, first *weights, rows, errs *[mixRows]int32)
+// Rows without an error stay as they are.
+TEXT ·trainAVX2(SB), NOSPLIT, $0-32
 	MOVQ x+0(FP), SI
-	MOVQ w+8(FP), DI
-	MOVL err+16(FP), AX
-	VMOVD AX, X4
-	VPBROADCASTD X4, Y4
+	MOVQ first+8(FP), DI
+	MOVQ rows+16(FP), R8
+	MOVQ errs+24(FP), R9
+	VMOVDQU (SI), Y8
+	VMOVDQU 32(SI), Y9
+	VMOVDQU 64(SI), Y10
 	VPBROADCASTD round<>+0(SB), Y5
 	VPBROADCASTD round<>+4(SB), Y6
 	VPBROADCASTD round<>+8(SB), Y7
-	VPMULLD (SI), Y4, Y0
-	VPMULLD 32(SI), Y4, Y1
-	VPMULLD 64(SI), Y4, Y2
+	XORQ CX, CX
+
+row:
+	MOVL (R9)(CX*4), BX
+	TESTL BX, BX
+	JEQ next
+	VPBROADCASTD (R9)(CX*4), Y4
+	MOVLQSX (R8)(CX*4), AX
+	LEAQ (AX)(AX*2), AX
+	SHLQ $5, AX
+	VPMULLD Y8, Y4, Y0
+	VPMULLD Y9, Y4, Y1
+	VPMULLD Y10, Y4, Y2
 	VPADDD Y5, Y0, Y0
 	VPADDD Y5, Y1, Y1
 	VPADDD Y5, Y2, Y2
 	VPSRAD $16, Y0, Y0
 	VPSRAD $16, Y1, Y1
 	VPSRAD $16, Y2, Y2
-	VPADDD (DI), Y0, Y0
-	VPADDD 32(DI), Y1, Y1
-	VPADDD 64(DI), Y2, Y2
+	VPADDD (DI)(AX*1), Y0, Y0
+	VPADDD 32(DI)(AX*1), Y1, Y1
+	VPADDD 64(DI)(AX*1), Y2, Y2
 	VPMINSD Y6, Y0, Y0
 	VPMINSD Y6, Y1, Y1
 	VPMINSD Y6, Y2, Y2
 	VPMAXSD Y7, Y0, Y0
 	VPMAXSD Y7, Y1, Y1
 	VPMAXSD Y7, Y2, Y2
-	VMOVDQU Y0, (DI)
-	VMOVDQU Y1, 32(DI)
-	VMOVDQU Y2, 64(DI)
+	VMOVDQU Y0, (DI)(AX*1)
+	VMOVDQU Y1, 32(DI)(AX*1)
+	VMOVDQU Y2, 64(DI)(AX*1)
+
+next:
+	INCQ CX
+	CMPQ CX, $6
+	JLT row
+
 	VZEROUPPER
 	RET

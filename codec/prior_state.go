@@ -298,12 +298,13 @@ const sureError = 128
 // learnMixer moves the weights towards what would have been right.
 func (s *priorState) learnMixer(bit int) {
 	target := int32(bit << 16)
-	for i, r := range s.rows {
-		e := target - int32(squash(s.logits[i]))
-		if e > sureError || e < -sureError {
-			train(&s.x, &s.first[r], e*s.par.rate[0]>>8)
+	var errs [mixRows]int32
+	for i, l := range s.logits {
+		if e := target - int32(squash(l)); e > sureError || e < -sureError {
+			errs[i] = e * s.par.rate[0] >> 8
 		}
 	}
+	train(&s.x, s.first, &s.rows, &errs)
 	miss := target - int32(squash(s.mixed))
 	err := miss * s.par.rate[1] >> 8
 	if miss <= sureError && miss >= -sureError {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -159,12 +160,17 @@ func TestMixerKernels(t *testing.T) {
 		if got != want {
 			t.Fatalf("dots: got %v, want %v", got, want)
 		}
-		a, b := first[rows[0]], first[rows[0]]
-		err := rng.Int32N(1<<18) - 1<<17
-		train(&x, &a, err)
-		trainGo(&x, &b, err)
-		if a != b {
-			t.Fatalf("train: got %v, want %v", a, b)
+		var errs [mixRows]int32
+		for k := range errs {
+			if rng.IntN(4) > 0 {
+				errs[k] = rng.Int32N(1<<18) - 1<<17
+			}
+		}
+		plain := slices.Clone(first)
+		train(&x, first, &rows, &errs)
+		trainGo(&x, plain, &rows, &errs)
+		if !slices.Equal(first, plain) {
+			t.Fatalf("train by %v: rows %v differ", errs, rows)
 		}
 	}
 }
