@@ -28,8 +28,8 @@ var (
 	ErrReply = errors.New("reply is not valid")
 	// ErrOverLimit says that a reply costs more than its Ask grants.
 	ErrOverLimit = errors.New("reply costs more than the grant")
-	// ErrLimit says that a grant is under [MinLimit].
-	ErrLimit = errors.New("grant is too small for any reply")
+	// ErrLimit says that a grant is under [MinLimit]. It wraps [tenbit.ErrOverBudget].
+	ErrLimit = fmt.Errorf("grant is too small for any reply: %w", tenbit.ErrOverBudget)
 )
 
 // scene is what both ends know before a reply: everything that steers its coding.

@@ -63,8 +63,8 @@ func TestUsage(t *testing.T) {
 	}{
 		{"nothing", nil, 2},
 		{"an unknown command", []string{"sail"}, 2},
-		{"an unknown flag", []string{"edge", "-sail"}, 1},
-		{"no configuration", []string{"origin"}, 1},
+		{"an unknown flag", []string{"edge", "-sail"}, 2},
+		{"no configuration", []string{"origin"}, 2},
 		{"a configuration that is not there", []string{"edge", "-config", "nowhere.yaml"}, 1},
 		{"version", []string{"version"}, 0},
 	} {

@@ -35,35 +35,28 @@ func codecMain(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	case "train":
 		err = codecTrain(args[1:], stderr)
 	default:
-		err = fmt.Errorf("%w: unknown command %.40q", errUsage, args[0])
-	}
-	switch {
-	case err == nil, errors.Is(err, flag.ErrHelp):
-		return 0
-	case errors.Is(err, errUsage):
-		fmt.Fprintf(stderr, "gatewayd codec: %v\n%s", err, codecUsage)
+		fmt.Fprintf(stderr, "gatewayd codec: unknown command %.40q\n%s", args[0], codecUsage)
 		return 2
 	}
-	fmt.Fprintf(stderr, "gatewayd codec %s: %v\n", args[0], err)
-	return 1
+	if err == nil {
+		return 0
+	}
+	if !errors.Is(err, errUsage) {
+		err = fmt.Errorf("gatewayd codec %s: %w", args[0], err)
+	}
+	return fail(stderr, err)
 }
-
-var errUsage = errors.New("usage")
 
 // codecFilter runs encode or decode from stdin to stdout.
 func codecFilter(verb string, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
-	flags := flag.NewFlagSet("codec "+verb, flag.ContinueOnError)
-	flags.SetOutput(stderr)
+	flags := flag.NewFlagSet("gatewayd codec "+verb, flag.ContinueOnError)
 	contextFile := flags.String("context", "", "`file` that both ends hold, such as the prompt")
 	model := flags.String("model", codec.Default().Name(), "model that codes: "+codec.Default().Name()+" or plain")
-	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return err
-		}
-		return fmt.Errorf("%w: %w", errUsage, err)
+	if err := parse(flags, args, stderr); err != nil {
+		return err
 	}
 	if flags.NArg() > 0 {
-		return fmt.Errorf("%w: argument %.40q", errUsage, flags.Arg(0))
+		return wrong(flags, "argument %.40q", flags.Arg(0))
 	}
 	var contexts [][]byte
 	if *contextFile != "" {
@@ -93,7 +86,7 @@ func codecRun(verb, model string, in []byte, contexts [][]byte) ([]byte, error) 
 	case model == "plain" && verb == "encode":
 		return codec.PackPlain(in), nil
 	case model != "plain" && model != codec.Default().Name():
-		return nil, fmt.Errorf("%w: unknown model %.40q", errUsage, model)
+		return nil, fmt.Errorf("unknown model %.40q: %w", model, errUsage)
 	case verb == "encode":
 		return codec.Pack(codec.Default(), in, contexts...), nil
 	}

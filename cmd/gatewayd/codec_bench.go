@@ -56,22 +56,18 @@ type benchCoder struct {
 }
 
 func codecBench(args []string, stdout, stderr io.Writer) error {
-	flags := flag.NewFlagSet("codec bench", flag.ContinueOnError)
-	flags.SetOutput(stderr)
+	flags := flag.NewFlagSet("gatewayd codec bench", flag.ContinueOnError)
 	asJSON := flags.Bool("json", false, "print one JSON object per file and model")
 	only := flags.String("model", "", "measure the model of this `name` only")
 	dictFrom := flags.String("dict-from", "", "measure zstd with a dictionary too, trained on these `files`, separated by commas")
 	svg := flags.String("svg", "", "draw ratio against speed into this `file`")
 	adapters := flags.Bool("adapters", false, "measure the prior's adapters instead")
 	history := flags.Bool("history", false, "measure what the prior gains when it learns from the texts before instead")
-	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return err
-		}
-		return fmt.Errorf("%w: %w", errUsage, err)
+	if err := parse(flags, args, stderr); err != nil {
+		return err
 	}
 	if flags.NArg() == 0 {
-		return fmt.Errorf("%w: no file", errUsage)
+		return wrong(flags, "no file")
 	}
 	if *history {
 		return benchHistory(flags.Args(), stdout)
@@ -89,7 +85,7 @@ func codecBench(args []string, stdout, stderr io.Writer) error {
 	}
 	coders = slices.DeleteFunc(coders, func(c benchCoder) bool { return *only != "" && c.name != *only })
 	if len(coders) == 0 {
-		return fmt.Errorf("%w: no model %.40q", errUsage, *only)
+		return wrong(flags, "no model %.40q", *only)
 	}
 	var results []*benchResult
 	for _, name := range flags.Args() {

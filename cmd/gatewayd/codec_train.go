@@ -20,17 +20,13 @@ const progressEvery = 200 * time.Millisecond
 // codecTrain is the subcommand codec train: it makes the prior's artifact from
 // recorded answers. The same files give the same bytes.
 func codecTrain(args []string, stderr io.Writer) error {
-	flags := flag.NewFlagSet("codec train", flag.ContinueOnError)
-	flags.SetOutput(stderr)
+	flags := flag.NewFlagSet("gatewayd codec train", flag.ContinueOnError)
 	out := flags.String("out", "", "`file` to write, codec/prior.bin in the source tree")
-	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return err
-		}
-		return fmt.Errorf("%w: %w", errUsage, err)
+	if err := parse(flags, args, stderr); err != nil {
+		return err
 	}
 	if *out == "" || flags.NArg() == 0 {
-		return fmt.Errorf("%w: -out and one or more files are needed", errUsage)
+		return wrong(flags, "-out and one or more files are needed")
 	}
 	var samples []codec.Sample
 	for _, name := range flags.Args() {

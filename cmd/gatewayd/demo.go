@@ -33,25 +33,20 @@ type demoOptions struct {
 func demoMain(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var o demoOptions
 	fs := flag.NewFlagSet("gatewayd demo", flag.ContinueOnError)
-	fs.SetOutput(stderr)
 	fs.BoolVar(&o.once, "once", false, "exit after the table")
 	fs.Uint64Var(&o.seed, "seed", 1, "of the questions")
 	fs.IntVar(&o.n, "n", 100, "number of questions, 1 to 10000")
 	fs.IntVar(&o.samples, "samples", 5, "samples the small model draws of a question, 1 to 64")
 	fs.StringVar(&o.listen, "listen", "127.0.0.1:8484", "`address` to serve on afterwards; any free port if it is taken")
-	if err := fs.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return 0
-		}
-		return 2
+	err := parse(fs, args, stderr)
+	if err == nil && (fs.NArg() > 0 || o.n < 1 || o.n > 10000 || o.samples < 1 || o.samples > 64) {
+		err = wrong(fs, "-n must be 1 to 10000, -samples 1 to 64, and there are no arguments")
 	}
-	if fs.NArg() > 0 || o.n < 1 || o.n > 10000 || o.samples < 1 || o.samples > 64 {
-		fmt.Fprintln(stderr, "gatewayd demo: -n must be 1 to 10000, -samples 1 to 64, and there are no arguments")
-		return 2
+	if err == nil {
+		err = demo(ctx, o, stdout, stderr)
 	}
-	if err := demo(ctx, o, stdout, stderr); err != nil && !errors.Is(err, context.Canceled) {
-		fmt.Fprintln(stderr, "gatewayd demo:", err)
-		return 1
+	if err != nil && !errors.Is(err, context.Canceled) {
+		return fail(stderr, err)
 	}
 	return 0
 }

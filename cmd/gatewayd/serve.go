@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -25,16 +24,14 @@ type options struct {
 
 func (o *options) parse(name string, args []string, stderr io.Writer) error {
 	fs := flag.NewFlagSet("gatewayd "+name, flag.ContinueOnError)
-	fs.SetOutput(stderr)
 	fs.StringVar(&o.config, "config", "", "configuration `file` (required)")
 	fs.StringVar(&o.listen, "listen", "", "`address`, over the configuration's")
 	fs.StringVar(&o.log, "log", "", "`level`, over the configuration's")
-	if err := fs.Parse(args); err != nil {
+	if err := parse(fs, args, stderr); err != nil {
 		return err
 	}
 	if o.config == "" || fs.NArg() > 0 {
-		fs.Usage()
-		return errors.New("-config is required and nothing else is")
+		return wrong(fs, "-config is required and nothing else is")
 	}
 	return nil
 }
@@ -193,15 +190,6 @@ func closedIsFine(err error) error {
 		return nil
 	}
 	return err
-}
-
-// fail prints an error, one problem a line, and gives the exit status.
-func fail(stderr io.Writer, err error) int {
-	if errors.Is(err, flag.ErrHelp) {
-		return 0
-	}
-	fmt.Fprintln(stderr, err)
-	return 1
 }
 
 // newServer bounds what a client may hold open. Bodies and answers may take

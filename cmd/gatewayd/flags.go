@@ -1,0 +1,46 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+)
+
+// errUsage says that the command line is wrong.
+var errUsage = errors.New("see -h")
+
+// parse reads a command's flags. -h shows them and is [flag.ErrHelp]; what else
+// is wrong wraps [errUsage].
+func parse(fs *flag.FlagSet, args []string, stderr io.Writer) error {
+	fs.SetOutput(io.Discard) // fail tells, once
+	err := fs.Parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		fs.SetOutput(stderr)
+		fs.Usage()
+		return err
+	}
+	if err != nil {
+		return wrong(fs, "%v", err)
+	}
+	return nil
+}
+
+// wrong is a problem with a command's flags or arguments.
+func wrong(fs *flag.FlagSet, format string, args ...any) error {
+	return fmt.Errorf("%s: %s: %w", fs.Name(), fmt.Sprintf(format, args...), errUsage)
+}
+
+// fail prints an error, one problem a line, and gives the exit status: 2 for a
+// wrong command line, else 1, and 0 where help was asked for.
+func fail(stderr io.Writer, err error) int {
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case errors.Is(err, errUsage):
+		fmt.Fprintln(stderr, err)
+		return 2
+	}
+	fmt.Fprintln(stderr, err)
+	return 1
+}
