@@ -1,7 +1,9 @@
 #!/usr/bin/python3
 """Trains one of the two embedded models. See README.md for the commands.
 
-usage: train.py large|small QUESTIONS.jsonl DEV.jsonl DIR MINUTES
+usage: train.py large|small QUESTIONS.jsonl DEV.jsonl DIR MINUTES [KIND=N...]
+
+Shows questions of a KIND N times as often.
 
 Writes DIR/NAME.pt, DIR/NAME.csv (the curve) and DIR/tokens.json. An interrupted
 run goes on where it was."""
@@ -21,7 +23,7 @@ from model import Model
 
 CONFIGS = {
     "large": dict(dim=192, layers=4, heads=6, ff=384, ternary=False, context=512),
-    "small": dict(dim=96, layers=4, heads=4, ff=192, ternary=True, context=512),
+    "small": dict(dim=64, layers=4, heads=4, ff=128, ternary=True, context=512),
 }
 VOCAB = 768
 TOKENS = 1800  # a step, padding included
@@ -41,10 +43,10 @@ def encoded(tokenizer, q):
     return head + tokenizer.encode(q["Working"]) + [tk.END], len(head)
 
 
-def batches(data, rng):
+def batches(data, often, rng):
     """Endless batches of TOKENS or less, of sequences about equally long."""
     while True:
-        order = list(range(len(data)))
+        order = [i for i, n in enumerate(often) for _ in range(n)]
         rng.shuffle(order)
         for at in range(0, len(order), 2000):
             chunk = sorted(order[at : at + 2000], key=lambda i: (len(data[i][0]), i))
@@ -136,7 +138,7 @@ def answers(model, tokenizer, qs, limit=180):
     return by_kind
 
 
-def main(name, train, dev, folder, minutes):
+def main(name, train, dev, folder, minutes, more):
     torch.manual_seed(1)
     torch.set_num_threads(1)
     os.makedirs(folder, exist_ok=True)
@@ -146,7 +148,10 @@ def main(name, train, dev, folder, minutes):
         tk.save(tk.learn([t for q in some for t in (q["Text"], q["Working"])], VOCAB), path)
     tokenizer = tk.load(path)
     config = dict(CONFIGS[name], vocab=len(tokenizer.tokens))
-    data = [encoded(tokenizer, q) for q in questions(train)]
+    data, often = [], []
+    for q in questions(train):
+        data.append(encoded(tokenizer, q))
+        often.append(more.get(q["Kind"], 1))
     tests = list(questions(dev))
     model = Model(config)
     optimiser = Muon(model, name)
@@ -160,14 +165,14 @@ def main(name, train, dev, folder, minutes):
     print(f"{name}: {sum(p.numel() for p in model.parameters()) / 1e6:.3f}M parameters, {len(data)} questions, "
           f"{sum(len(d[0]) for d in data) / len(data):.0f} tokens each, {len(tokenizer.tokens)} in the vocabulary", flush=True)
     budget, mean, last = minutes * 60, 0.0, time.process_time()
-    stream = batches(data, random.Random(step + 1))
+    stream = batches(data, often, random.Random(step + 1))
     next_test = spent + budget / 8
     while spent < budget:
         group = next(stream)
         loss, answer = model.loss(*padded(data, group))
         model.zero_grad()
         loss.backward()
-        part = min(1, (step + 1) / 50) * min(1, (1 - spent / budget) / 0.6)
+        part = min(1, (step + 1) / 50) * min(1, (1 - spent / budget) / 0.75)
         optimiser.step(max(part, 0.0))
         step += 1
         seen += len(group)
@@ -191,6 +196,6 @@ def main(name, train, dev, folder, minutes):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 6:
+    if len(sys.argv) < 6:
         sys.exit(__doc__)
-    main(*sys.argv[1:5], float(sys.argv[5]))
+    main(*sys.argv[1:5], float(sys.argv[5]), {k: int(n) for k, n in (a.split("=") for a in sys.argv[6:])})
