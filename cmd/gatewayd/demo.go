@@ -51,12 +51,12 @@ func demoMain(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 	return 0
 }
 
-func demo(ctx context.Context, o demoOptions, stdout, stderr io.Writer) error {
+func demo(ctx context.Context, o demoOptions, stdout, stderr io.Writer) (err error) {
 	d, err := deploy(ctx, o)
 	if err != nil {
 		return err
 	}
-	defer d.stop()
+	defer func() { err = errors.Join(err, d.stop()) }()
 	questions := make([]tasks.Question, o.n)
 	for i := range questions {
 		questions[i] = tasks.Generate(tasks.Test, o.seed, uint64(i))
