@@ -14,6 +14,7 @@ import (
 // text model has learnt anything.
 type terms struct {
 	sources []source
+	experts []expert
 	priors  [2][]uint64 // odds of the next symbol without a context, in 2^-termBits: outside words, inside
 }
 
@@ -45,18 +46,20 @@ func newTerms(ask tenbit.Ask) terms {
 	for _, c := range ask.Candidates[:min(len(ask.Candidates), maxCandidates)] {
 		add(c.Answer, 2, 0)
 	}
+	t.experts = newExperts(ask)
 	return t
 }
 
 // code walks over the answer a, which holds no newline.
 func (t terms) code(c coder, a string) (string, error) {
 	out := []byte{'\n'}
+	mix := newPanel(t.experts)
 	for i := 0; ; i++ {
 		next := termEnd
 		if i < len(a) {
 			next = int(a[i])
 		}
-		sym, err := c.symbol(next, t.odds(out))
+		sym, err := c.symbol(next, spread(mix.odds(string(out[1:]), t.odds(out))))
 		switch {
 		case err != nil:
 			return "", err
@@ -65,13 +68,14 @@ func (t terms) code(c coder, a string) (string, error) {
 		case i == maxAnswer:
 			return "", errors.New("answer without an end")
 		}
+		mix.learn(sym)
 		out = append(out, byte(sym))
 	}
 }
 
 // odds of the next symbol after so. From the prior up, the counts behind each
 // longer context are mixed with what the shorter ones say.
-func (t terms) odds(so []byte) []uint32 {
+func (t terms) odds(so []byte) []uint64 {
 	prior := t.priors[0]
 	if last := so[len(so)-1]; last >= 'a' && last <= 'z' {
 		prior = t.priors[1]
@@ -100,7 +104,7 @@ func (t terms) odds(so []byte) []uint32 {
 			p[i] = (counts[i]<<termBits + distinct*p[i]) / (n + distinct)
 		}
 	}
-	return spread(p)
+	return p
 }
 
 // count adds what follows context in the source.

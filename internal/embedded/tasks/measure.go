@@ -228,12 +228,6 @@ func extraction(d *draft) {
 	d.set("a", a)
 	d.set("p", p)
 	d.set("f", f)
-	who := d.pick([]string{"name", "buyer", "client"})
-	what := d.pick([]string{"item", "product", "goods"})
-	sum := d.pick([]string{"total", "price", "sum"})
-	d.set("who", who)
-	d.set("what", what)
-	d.set("sum", sum)
 	d.phrase([]string{
 		"{n} orders {a} {i} at ${p} each.",
 		"An order from {n}: {a} {i}, ${p} each.",
@@ -245,10 +239,10 @@ func extraction(d *draft) {
 		"There is a fee of ${f}.",
 		"The truck costs another ${f}.",
 	}, []string{
-		`Answer in JSON with "{who}", "{what}" and "{sum}".`,
-		`Fill in {"{who}": text, "{what}": text, "{sum}": number} as your answer.`,
-		`What is the answer as JSON with the keys "{who}", "{what}", "{sum}"?`,
+		`Answer in JSON with "goods", "price" and "total".`,
+		`Fill in {"goods": number, "price": number, "total": number} as your answer.`,
+		`What is the answer as JSON with the keys "goods", "price", "total"?`,
 	})
 	x := d.add(d.mul(p, a), f)
-	d.word(fmt.Sprintf(`{"%s": "%s", "%s": "%s", "%s": %d}`, who, d.vals["n"], what, d.vals["i"], sum, x))
+	d.word(fmt.Sprintf(`{"goods": %d, "price": %d, "total": %d}`, a, p, x))
 }
