@@ -144,8 +144,9 @@ func (v vocabulary) expect(so string, p []uint64) []uint64 {
 
 func letter(b byte) bool { return b|0x20 >= 'a' && b|0x20 <= 'z' }
 
-// shape expects the digits and signs of an answer where the leading candidate
-// has them, and the end where it ends.
+// shape expects digits and signs where the leading candidate has them, the end
+// where it ends, and as long as the answer equals it, the same letters. Of an
+// object it expects the same digits as well.
 type shape string
 
 func (s shape) expect(so string, p []uint64) []uint64 {
@@ -162,11 +163,16 @@ func (s shape) expect(so string, p []uint64) []uint64 {
 	switch at := len(so); {
 	case at == len(s):
 		q[termEnd] = sure
-	case letter(s[at]):
+	case letter(s[at]) && so != string(s[:at]):
 		return p
 	case digit(s[at]):
+		each := uint64(sure / 10)
+		if so == string(s[:at]) && s[0] == '{' {
+			each /= 2
+			q[s[at]] = sure / 2
+		}
 		for d := byte('0'); d <= '9'; d++ {
-			q[d] = sure / 10
+			q[d] += each
 		}
 	default:
 		q[s[at]] = sure
