@@ -144,13 +144,13 @@ func (v vocabulary) expect(so string, p []uint64) []uint64 {
 
 func letter(b byte) bool { return b|0x20 >= 'a' && b|0x20 <= 'z' }
 
-// shape expects digits and signs where the leading candidate has them, the end
-// where it ends, and as long as the answer equals it, the same letters. Of an
-// object it expects the same digits as well.
+// shape expects digits and signs where the leading candidate has them, and the
+// end where it ends; of an object, as long as the answer equals it, the same
+// letters and digits.
 type shape string
 
 func (s shape) expect(so string, p []uint64) []uint64 {
-	if len(so) > len(s) {
+	if len(so) > len(s) || s == "" {
 		return p
 	}
 	for i := range len(so) {
@@ -160,14 +160,16 @@ func (s shape) expect(so string, p []uint64) []uint64 {
 	}
 	q := make([]uint64, termSymbols)
 	const sure = 1 << termBits / 16 * 15
-	switch at := len(so); {
+	at := len(so)
+	follows := s[0] == '{' && so == string(s[:at])
+	switch {
 	case at == len(s):
 		q[termEnd] = sure
-	case letter(s[at]) && so != string(s[:at]):
+	case letter(s[at]) && !follows:
 		return p
 	case digit(s[at]):
 		each := uint64(sure / 10)
-		if so == string(s[:at]) && s[0] == '{' {
+		if follows {
 			each /= 2
 			q[s[at]] = sure / 2
 		}
