@@ -53,8 +53,8 @@ func (h *History) Predictor(context ...[]byte) Predictor {
 }
 
 // After is the history that has learnt a prompt and what was answered, too. It
-// takes as long as coding them and copies up to 4 MiB. Where there would be more than 1 MiB to remember, it
-// remembers these texts alone.
+// takes as long as coding them and copies up to 4 MiB. Where there would be more
+// than 1 MiB to remember, it remembers these texts alone.
 func (h *History) After(prompt []byte, texts ...[]byte) *History {
 	next := h.named(prompt, texts)
 	base := h.texts

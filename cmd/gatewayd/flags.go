@@ -34,13 +34,12 @@ func wrong(fs *flag.FlagSet, format string, args ...any) error {
 // fail prints an error, one problem a line, and gives the exit status: 2 for a
 // wrong command line, else 1, and 0 where help was asked for.
 func fail(stderr io.Writer, err error) int {
-	switch {
-	case errors.Is(err, flag.ErrHelp):
+	if errors.Is(err, flag.ErrHelp) {
 		return 0
-	case errors.Is(err, errUsage):
-		fmt.Fprintln(stderr, err)
-		return 2
 	}
 	fmt.Fprintln(stderr, err)
+	if errors.Is(err, errUsage) {
+		return 2
+	}
 	return 1
 }
