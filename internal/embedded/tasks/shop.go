@@ -176,19 +176,19 @@ func compare(d *draft) {
 	d.set("b", b)
 	d.set("k", k)
 	d.set("l", j)
-	who := d.r.IntN(2) == 0
+	more := d.r.IntN(2) == 0
 	ask := []string{
 		"How many more {i} does one have than the other?",
 		"What is the difference between the two?",
 		"By how many {i} do they differ?",
 		"How many {i} are they apart?",
 	}
-	if who {
+	if more {
 		ask = []string{
-			"Who has more {i}?",
-			"Which of the two has the most {i}?",
-			"Who has the greater number of {i}?",
-			"Is it {n} or {m} who has more?",
+			"Does {n} have more {i} than {m}?",
+			"Is it {n} who has more {i}?",
+			"Has {n} got the greater number of {i}?",
+			"Are the {i} of {n} more than those of {m}?",
 		}
 	}
 	d.phrase([]string{
@@ -204,17 +204,13 @@ func compare(d *draft) {
 	}, ask)
 	x := d.mul(k, a)
 	y := d.mul(j, b)
-	if who {
-		d.step("%s %s", d.vals["n"], pad(x))
-		d.step("%s %s", d.vals["m"], pad(y))
-	}
 	switch {
-	case who && x > y:
+	case more && x > y:
 		d.step("%s>%s", pad(x), pad(y))
-		d.word(d.vals["n"])
-	case who:
-		d.step("%s>%s", pad(y), pad(x))
-		d.word(d.vals["m"])
+		d.word("Yes")
+	case more:
+		d.step("%s<%s", pad(x), pad(y))
+		d.word("No")
 	default:
 		d.number(d.sub(max(x, y), min(x, y)))
 	}
