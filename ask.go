@@ -8,8 +8,9 @@ type Ask struct {
 	Limit   Bits    // the reply costs at most this, mode symbol and end mark included
 	Modes   ModeSet // what the edge accepts
 
-	// Draft is the edge's answer, the sample of the leading candidate where
-	// there are candidates. Nil when the local model is down.
+	// Draft is the edge's answer. Nil when the local model is down, and where
+	// there are candidates: the leading one stands for it, and a draft's text
+	// costs more bytes up than it saves bits down.
 	Draft *Message
 	// Candidates are the distinct final answers of a closed question, most
 	// votes first, first seen on ties. Empty for open questions.

@@ -21,7 +21,7 @@ func none(d policy.Draft) bool {
 // question is what the edge tells the far side of a draft.
 func question(req tenbit.Request, d policy.Draft) tenbit.Ask {
 	ask := tenbit.Ask{Request: req, Candidates: d.Candidates}
-	if !none(d) {
+	if !none(d) && len(d.Candidates) == 0 {
 		ask.Draft = &d.Completion.Message
 	}
 	return ask

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"tenbit"
@@ -86,7 +87,12 @@ func (s *scene) options(comp tenbit.Completion) [][]tenbit.Reply {
 		}
 		tiers = append(tiers, whole)
 		if Closed(s.ask.Request, comp.Message) {
-			tiers = append(tiers, []tenbit.Reply{{Mode: tenbit.ModeAnswer, Answer: answer}})
+			short := []tenbit.Reply{{Mode: tenbit.ModeAnswer, Answer: answer}}
+			at := len(tiers)
+			if seeks(s.ask.Request) { // the answer is the point, the text is not
+				at--
+			}
+			tiers = slices.Insert(tiers, at, short)
 		}
 	}
 	for i, tier := range tiers {

@@ -29,6 +29,16 @@ func Closed(req tenbit.Request, draft tenbit.Message) bool {
 	return ok
 }
 
+// seeks reports a request that may have a short final answer though a draft
+// stated none: it asks for one, lists choices, or has figures in it.
+func seeks(req tenbit.Request) bool {
+	if req.Tools || req.JSON || req.Stop || req.N > 1 {
+		return false
+	}
+	q := tail(req.Question())
+	return wants.MatchString(q) || !opens.MatchString(q) && (offered(q) != 0 || strings.ContainsAny(q, "0123456789\\"))
+}
+
 // offered are the choice letters that a prompt lists, one bit each: "(A) ..",
 // "B) ..", "C. ..", "D: .." at the start of a line or in brackets.
 func offered(prompt string) (letters uint32) {

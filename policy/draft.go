@@ -37,8 +37,8 @@ type Draft struct {
 }
 
 // Draft answers req with the local model: once as the request says, and where
-// that shows a closed question, Samples-1 times more at a temperature with
-// seeds of their own. A sample that fails is left out; only the first draft's
+// that shows a closed question, or the question looks like one, Samples-1 times
+// more at a temperature with seeds of their own. A sample that fails is left out; only the first draft's
 // error is returned, with what came of it.
 func (d Drafter) Draft(ctx context.Context, req tenbit.Request) (Draft, error) {
 	first, err := d.Local.Complete(ctx, req, tenbit.Sampling{LogProbs: true})
@@ -46,7 +46,8 @@ func (d Drafter) Draft(ctx context.Context, req tenbit.Request) (Draft, error) {
 	if err != nil {
 		return out, err
 	}
-	if !Closed(req, first.Message) {
+	closed := Closed(req, first.Message)
+	if !closed && !seeks(req) {
 		out.Confidence = certainty(first, 0)
 		return out, nil
 	}
@@ -70,6 +71,10 @@ func (d Drafter) Draft(ctx context.Context, req tenbit.Request) (Draft, error) {
 		return out, err
 	}
 	out.Drawn = len(samples)
+	if !closed && !slices.ContainsFunc(samples, func(c tenbit.Completion) bool { return Closed(req, c.Message) }) {
+		out.Confidence = certainty(first, 0)
+		return out, nil
+	}
 	out.vote(req.Question(), samples)
 	return out, nil
 }

@@ -53,7 +53,7 @@ func modeOdds(ask tenbit.Ask, closed bool, votes []uint64) odds {
 	full := can(tenbit.ModeFull) && ask.Limit >= minFull
 	plain := can(tenbit.ModePlain) && ask.Limit >= minPlain
 	answer := can(tenbit.ModeAnswer) && !ask.Request.Tools && !ask.Request.JSON
-	accept := can(tenbit.ModeAccept) && ask.Draft != nil
+	accept := can(tenbit.ModeAccept) && (ask.Draft != nil || closed)
 
 	var o odds
 	o.add(tenbit.ModeNone, oddsTotal/64)
