@@ -103,7 +103,7 @@ func (d *Draft) vote(question string, samples []tenbit.Completion) {
 		tallies[i].c.Votes++
 	}
 	slices.SortStableFunc(tallies, func(a, b tally) int { return b.c.Votes - a.c.Votes })
-	for _, t := range tallies {
+	for _, t := range tallies[:min(len(tallies), maxCandidates)] {
 		d.Candidates = append(d.Candidates, t.c)
 		d.Samples = append(d.Samples, t.first)
 	}

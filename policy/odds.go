@@ -27,8 +27,9 @@ const tight = 14 * tenbit.Bit
 // of two get their room.
 const tenBits = 11 * tenbit.Bit
 
-// maxCandidates bounds the candidates that take part; the rest are as if unseen.
-const maxCandidates = 256
+// maxCandidates bounds the candidates that take part, as the link does; the rest
+// are as if unseen.
+const maxCandidates = 64
 
 // oddsTotal is what the odds of one symbol add up to, about: small ones are
 // raised to 1. The coder's bound is 1<<16.

@@ -20,6 +20,7 @@ usage:
   gatewayd origin -config FILE [-listen ADDR] [-log LEVEL]   beside the large model
   gatewayd check  -config FILE      print the effective configuration, or every problem
   gatewayd key new -config FILE     make an API key or link token and its hash
+  gatewayd eval -replay FILE... [-max-bits N] [-modes a,b] [-json]   the escalation over recorded answers
   gatewayd codec encode|decode|bench|train
   gatewayd version
 `
@@ -49,6 +50,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return keyMain(rest, stdout, stderr)
 	case "demo":
 		return demoMain(ctx, rest, stdout, stderr)
+	case "eval":
+		return evalMain(ctx, rest, stdout, stderr)
 	case "codec":
 		return codecMain(rest, stdin, stdout, stderr)
 	case "version":
