@@ -22,12 +22,16 @@ func Closed(req tenbit.Request, draft tenbit.Message) bool {
 		return false
 	}
 	q := req.Question()
+	_, kind, ok := Extract(q, draft.Content)
 	if opens.MatchString(q) && !wants.MatchString(q) {
-		return false
+		// Only a draft that ends in a number or a choice, marked as the answer, tells otherwise.
+		return ok && kind != KindText && stressed.MatchString(tail(draft.Content))
 	}
-	_, _, ok := Extract(q, draft.Content)
 	return ok
 }
+
+// stressed are the marks that no prose holds by accident, at a text's end.
+var stressed = regexp.MustCompile(`(?i)(?:\\boxed\{|(?:^|\n)#### |(?:^|\n)\W*(?:final )?answer\W*:).{1,40}\s*$`)
 
 // seeks reports a request that may have a short final answer though a draft
 // stated none: it asks for one, lists choices, or has figures in it.

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"tenbit"
 )
@@ -190,31 +191,47 @@ func symbolAt(v string, i int) int {
 }
 
 // guess are the prior's weights of the ten digits, the point and the end after
-// so, of 1024. First digits follow Benford's law, ends the length of everyday
-// numbers.
+// so, of about 1024: as short answers go, or where only two digits fit, evenly.
 func (n numbers) guess(so string) []uint64 {
-	switch {
-	case so == "" && n.brief:
-		return []uint64{90, 110, 104, 104, 104, 102, 102, 102, 102, 102, 1, 1}
-	case so == "":
-		return []uint64{48, 260, 160, 116, 92, 82, 72, 68, 64, 62, 1, 1}
-	case so == "0":
-		return []uint64{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, n.point, 900}
-	}
 	w := make([]uint64, 12)
-	_, part, dot := strings.Cut(so, ".")
-	w[symEnd], w[symPoint] = []uint64{250, 420, 480, 420, 480}[min(len(so), 5)-1], n.point
-	if dot {
-		w[symEnd], w[symPoint] = []uint64{1, 420, 900, 900}[min(len(part), 3)], 1
-	}
 	if n.brief {
-		w[symEnd], w[symPoint] = []uint64{160, 960}[min(len(so), 2)-1], 1
+		w[symEnd], w[symPoint] = []uint64{1, 160, 960}[min(len(so), 2)], 1
+		if so == "0" {
+			w[symEnd] = 1024
+		}
+		for i := range 10 {
+			w[i] = max((1024-w[symEnd]-w[symPoint])/10, 1)
+		}
+		return w
 	}
+	p := shortOdds([]byte("\n"+so), figuresPrior())
 	for i := range 10 {
-		w[i] = (1024 - w[symEnd] - w[symPoint]) / 10
+		w[i] = p['0'+i] >> (termBits - 10)
 	}
-	if !dot && !n.brief && len(so) > 1 { // round numbers
-		w[0] += w[9]
+	w[symPoint], w[symEnd] = max(p['.']>>(termBits-10), n.point), p[termEnd]>>(termBits-10)
+	_, part, dot := strings.Cut(so, ".")
+	switch {
+	case so == "":
+		w[symPoint], w[symEnd] = 0, 0
+	case so == "0":
+		clear(w[:10])
+	case dot:
+		if w[symPoint] = 0; part == "" {
+			w[symEnd] = 0
+		}
+	}
+	for i := range w {
+		w[i] = max(w[i], 1)
 	}
 	return w
 }
+
+// figuresPrior is what numbers are written in, without a context.
+var figuresPrior = sync.OnceValue(func() []uint64 {
+	p := make([]uint64, termSymbols)
+	for d := '0'; d <= '9'; d++ {
+		p[d] = 1 << termBits / 16
+	}
+	p['.'], p[termEnd] = 1<<termBits/64, 1<<termBits/4
+	return p
+})

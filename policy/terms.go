@@ -3,7 +3,6 @@ package policy
 import (
 	"bytes"
 	"errors"
-	"slices"
 
 	"tenbit"
 )
@@ -80,7 +79,7 @@ func (t terms) odds(so []byte) []uint64 {
 	if last := so[len(so)-1]; last >= 'a' && last <= 'z' {
 		prior = t.priors[1]
 	}
-	p := slices.Clone(prior)
+	p := shortOdds(so, prior)
 	for order := 0; order <= min(maxOrder, len(so)); order++ {
 		var counts [termSymbols]uint64
 		for _, s := range t.sources {
