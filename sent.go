@@ -7,7 +7,6 @@ type Sent struct {
 	Mode   Mode
 	Usage  Usage // of the large model
 	Cut    bool  // the limit was reached
-	// Text is the content of a whole full reply, which both ends have from then
-	// on. It never travels by itself.
-	Text string
+	// Reply is what both ends have from then on. It never travels by itself.
+	Reply Reply
 }

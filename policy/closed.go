@@ -24,8 +24,8 @@ func Closed(req tenbit.Request, draft tenbit.Message) bool {
 	q := req.Question()
 	_, kind, ok := Extract(q, draft.Content)
 	if opens.MatchString(q) && !wants.MatchString(q) {
-		// Only a draft that ends in a number or a choice, marked as the answer, tells otherwise.
-		return ok && kind != KindText && stressed.MatchString(tail(draft.Content))
+		// Only a draft that ends in a choice, marked as the answer, tells otherwise.
+		return ok && kind == KindLetter && stressed.MatchString(tail(draft.Content))
 	}
 	return ok
 }

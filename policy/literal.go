@@ -18,7 +18,7 @@ type literal struct {
 	terms   terms
 }
 
-func newLiteral(ask tenbit.Ask) *literal {
+func newLiteral(ask tenbit.Ask, habits *Habits) *literal {
 	l := &literal{kinds: []uint32{64, 16, 64}}
 	q := tail(ask.Request.Question())
 	offer := offered(q)
@@ -27,6 +27,11 @@ func newLiteral(ask tenbit.Ask) *literal {
 		k := kindOf(ask.Candidates[0].Answer)
 		l.kinds = []uint32{8, 1, 8}
 		l.kinds[k] += 120
+		if habits != nil {
+			for i, n := range habits.kinds[k] {
+				l.kinds[i] += 30 * uint32(n)
+			}
+		}
 	} else if offer != 0 {
 		l.kinds[KindLetter] = 256
 	}

@@ -197,7 +197,7 @@ func (n numbers) guess(so string) []uint64 {
 	if n.brief {
 		w[symEnd], w[symPoint] = []uint64{1, 160, 960}[min(len(so), 2)], 1
 		if so == "0" {
-			w[symEnd] = 1024
+			w[symEnd] = 960
 		}
 		for i := range 10 {
 			w[i] = max((1024-w[symEnd]-w[symPoint])/10, 1)

@@ -49,7 +49,7 @@ func (o *odds) add(m tenbit.Mode, weight uint64) {
 
 // modeOdds is the shipped table. "Cannot say" always has 1/64, so that accept
 // never costs under 0.02 bits and none never more than 6.
-func modeOdds(ask tenbit.Ask, closed bool, votes []uint64) odds {
+func modeOdds(ask tenbit.Ask, closed bool, votes []uint64, habits *Habits) odds {
 	can := func(m tenbit.Mode) bool { return ask.Modes.Has(m) }
 	full := can(tenbit.ModeFull) && ask.Limit >= minFull
 	plain := can(tenbit.ModePlain) && ask.Limit >= minPlain
@@ -87,7 +87,10 @@ func modeOdds(ask tenbit.Ask, closed bool, votes []uint64) odds {
 		o.add(tenbit.ModeFull, oddsTotal/256)
 		rest -= oddsTotal / 256
 	}
-	w := closedWeights(ask, votes, accept, can(tenbit.ModeSelect), answer)
+	w := habits.weigh(closedWeights(votes, accept, can(tenbit.ModeSelect), answer))
+	if answer && ask.Limit <= tight { // leave the other bits for a short number
+		w[2] = max(w[2], (w[0]+w[1])/3)
+	}
 	for i, m := range []tenbit.Mode{tenbit.ModeAccept, tenbit.ModeSelect, tenbit.ModeAnswer} {
 		if w[i] > 0 {
 			o.add(m, rest*w[i]/(w[0]+w[1]+w[2]))
@@ -98,9 +101,8 @@ func modeOdds(ask tenbit.Ask, closed bool, votes []uint64) odds {
 
 // closedWeights are the weights of accept, select and answer: a candidate
 // weighs the square of its votes, "none of them" as many as there are samples
-// and further candidates: the likelier the fewer agree, as in PPM. Where the grant is tight the
-// last gets at least a quarter, which leaves the other bits for a short number.
-func closedWeights(ask tenbit.Ask, votes []uint64, accept, sel, answer bool) (w [3]uint64) {
+// and further candidates: the likelier the fewer agree, as in PPM.
+func closedWeights(votes []uint64, accept, sel, answer bool) (w [3]uint64) {
 	var n uint64
 	first := 0
 	if accept {
@@ -115,11 +117,7 @@ func closedWeights(ask tenbit.Ask, votes []uint64, accept, sel, answer bool) (w 
 		return w
 	}
 	w[2] = n + uint64(len(votes)) - 1
-	least := (w[0] + w[1]) / 255
-	if ask.Limit <= tight {
-		least = (w[0] + w[1]) / 3
-	}
-	w[2] = max(w[2], least, 1)
+	w[2] = max(w[2], (w[0]+w[1])/255, 1)
 	return w
 }
 

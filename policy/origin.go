@@ -75,9 +75,6 @@ func (o Origin) serve(ctx context.Context, ask tenbit.Ask, send func(p []byte) e
 	}
 	out.Sent, err = st.finish(comp.Finish)
 	out.Usage = comp.Usage
-	if !out.Cut {
-		out.Text = comp.Message.Content
-	}
 	return out, err
 }
 
@@ -94,16 +91,10 @@ func (out *served) whole(s *scene, st *stream, comp tenbit.Completion) error {
 		}
 		sent, err := st.finish(comp.Finish)
 		sent.Usage = out.Usage
-		if !sent.Cut {
-			sent.Text = comp.Message.Content
-		}
 		out.Sent = sent
 		return err
 	}
-	out.Sent = tenbit.Sent{Digest: best.digest, Bits: best.bits, Mode: best.reply.Mode, Usage: out.Usage}
-	if best.reply.Mode == tenbit.ModeFull {
-		out.Text = best.reply.Message.Content
-	}
+	out.Sent = tenbit.Sent{Digest: best.digest, Bits: best.bits, Mode: best.reply.Mode, Usage: out.Usage, Reply: best.reply}
 	out.fits = fits
 	if len(best.bytes) == 0 {
 		return nil

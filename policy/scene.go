@@ -39,7 +39,8 @@ type scene struct {
 	closed bool
 	odds   odds
 	votes  []uint64
-	first  int // the first candidate that select can name
+	habits *Habits // nil: as shipped
+	first  int     // the first candidate that select can name
 
 	primed codec.Predictor // by the contexts, to be forked
 }
@@ -51,7 +52,10 @@ func newScene(m codec.Model, ask tenbit.Ask) *scene {
 	}
 	r := ask.Request
 	s := &scene{model: m, ask: ask, closed: len(ask.Candidates) > 0 && !r.Tools && !r.JSON, votes: voteWeights(ask)}
-	s.odds = modeOdds(ask, s.closed, s.votes)
+	if e, ok := m.(*Experienced); ok {
+		s.habits = &e.habits
+	}
+	s.odds = modeOdds(ask, s.closed, s.votes, s.habits)
 	if s.allows(tenbit.ModeAccept) {
 		s.first = 1
 	}
@@ -150,7 +154,7 @@ func (s *scene) codePayload(c coder, r tenbit.Reply) (tenbit.Reply, error) {
 		i, err = c.symbol(r.Index-s.first, spread(weights))
 		r.Index = i + s.first
 	case tenbit.ModeAnswer:
-		if r.Answer, err = newLiteral(s.ask).code(c, r.Answer); err == nil {
+		if r.Answer, err = newLiteral(s.ask, s.habits).code(c, r.Answer); err == nil {
 			err = s.checkAnswer(r.Answer)
 		}
 	case tenbit.ModeFull:

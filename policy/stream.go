@@ -147,7 +147,7 @@ func (st *stream) finish(finish tenbit.Finish) (tenbit.Sent, error) {
 		return st.sent(), err
 	}
 	sent := st.sent()
-	sent.Digest = st.scene.digest(r)
+	sent.Digest, sent.Reply = st.scene.digest(r), r
 	rest := append(st.enc.Take(), st.enc.Finish()...)
 	if len(rest) > 0 {
 		if err := st.mirror.Feed(rest); err != nil {

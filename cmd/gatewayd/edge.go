@@ -112,7 +112,7 @@ func wireRemote(g *gateway.Gateway, r *role, m *telemetry.Metrics, c config.Edge
 		client, err := link.NewClient(link.ClientConfig{
 			URL: c.Remote.URL, Token: string(c.Remote.Token), TLS: t, Model: codec.Default(), Silence: c.Remote.Timeout, Log: r.log,
 			NewDecoder: func(m codec.Model, a tenbit.Ask) link.Decoder { return policy.NewDecoder(m, a) },
-			Histories:  c.Remote.Histories,
+			Histories:  learners(c.Remote.Histories), Learner: learner(c.Remote.Histories),
 		})
 		if err != nil {
 			return fmt.Errorf("remote: %w", err)
@@ -137,4 +137,23 @@ func wireCache(g *gateway.Gateway, r *role, m *telemetry.Metrics, c config.Edge)
 	g.Cache = cache.NewExact(c.Cache.Bytes, c.Cache.TTL, behind, m.Cache)
 	g.Pack = func(b []byte) []byte { return codec.Pack(codec.Default(), b) }
 	g.Unpack = func(b []byte) ([]byte, error) { return codec.Unpack(codec.Default(), b, cache.MaxValue) }
+}
+
+// habitual is for how many tenants the ends keep habits. They are small.
+const habitual = 1000
+
+// learners is for how many tenants the ends learn.
+func learners(histories int) int {
+	if histories > 0 {
+		return histories
+	}
+	return habitual
+}
+
+// learner learns habits and, where histories are on, texts.
+func learner(histories int) link.Learner {
+	if histories > 0 {
+		return policy.NewLearner(codec.Default(), link.NewTexts(codec.Default()))
+	}
+	return policy.NewLearner(codec.Default(), nil)
 }

@@ -277,7 +277,7 @@ func TestCoalesce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a, err := packAsk(newAsk(t, testID(1), "Say it."), nil)
+		a, err := packAsk(newAsk(t, testID(1), "Say it."), nil, false)
 		if err != nil {
 			t.Fatal(err)
 		}

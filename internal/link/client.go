@@ -43,6 +43,8 @@ type ClientConfig struct {
 	// Histories is for how many tenants the model goes on learning from what
 	// crosses, where the origin does so, too. 0: for none. Each takes up to 6 MiB.
 	Histories int
+	// Learner makes what is learnt, nil: [Texts] of Model.
+	Learner Learner
 
 	// DialTimeout bounds a connection attempt with hello, 0: 2 s.
 	DialTimeout time.Duration
@@ -101,7 +103,7 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 	if cfg.Dial == nil {
 		cfg.Dial = (&net.Dialer{}).DialContext
 	}
-	c := &Client{cfg: cfg, pasts: pasts{fresh: codec.NewHistory(cfg.Model), most: cfg.Histories}}
+	c := &Client{cfg: cfg, pasts: pasts{learner: learnerOr(cfg.Learner, cfg.Model, cfg.Histories), most: cfg.Histories}}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	return c, nil
 }

@@ -137,7 +137,9 @@ func (c *conn) hello(ctx context.Context) error {
 	if c.model == nil {
 		c.modes &= noModel
 	}
-	a.learns = c.model != nil && c.edge.memories.fresh != nil
+	if l := c.edge.memories.learner; c.model != nil && l != nil {
+		a.learns = l.Form()
+	}
 	if err := c.send(ctx, a); err != nil {
 		return fmt.Errorf("hello: %w", err)
 	}

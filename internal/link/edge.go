@@ -5,8 +5,6 @@ import (
 	"crypto/sha256"
 	"sync"
 	"time"
-
-	"tenbit/codec"
 )
 
 // edge is what the server holds for one edge, all of it bounded.
@@ -29,7 +27,7 @@ type edge struct {
 func newEdge(e Edge, cfg *ServerConfig) *edge {
 	made := &edge{Edge: e, cfg: cfg, replies: map[id]*reply{}}
 	if cfg.Histories > 0 {
-		made.memories = memories{fresh: codec.NewHistory(cfg.Model), most: cfg.Histories}
+		made.memories = memories{learner: learnerOr(cfg.Learner, cfg.Model, cfg.Histories), most: cfg.Histories}
 	}
 	return made
 }

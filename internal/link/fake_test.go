@@ -62,7 +62,7 @@ func (h *echo) Serve(ctx context.Context, m codec.Model, a tenbit.Ask, send func
 	}
 	return tenbit.Sent{
 		Digest: codec.Digest([]byte(text.String())), Bits: bits, Mode: tenbit.ModeFull,
-		Usage: tenbit.Usage{Prompt: 11, Completion: 7}, Text: text.String(),
+		Usage: tenbit.Usage{Prompt: 11, Completion: 7}, Reply: tenbit.Reply{Mode: tenbit.ModeFull, Message: tenbit.Message{Content: text.String()}},
 	}, nil
 }
 

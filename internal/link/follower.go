@@ -50,7 +50,7 @@ func (f *follower) ask(ctx, made context.Context, r *reply, a ask, size int64) {
 		t.Modes &= f.c.modes
 		if s.run(func() {
 			defer e.leave(size)
-			s.serve(made, r, t, model)
+			s.serve(made, r, t, model, a.shape&shapeHistory != 0)
 			r.retire()
 		}) {
 			f.follow(ctx, r, 0)

@@ -11,7 +11,7 @@ type ack struct {
 	model   uint8  // 1 + index of the model that both ends hold, 0: none
 	modes   uint64 // what the origin serves
 	streams uint16 // most requests at a time
-	learns  bool   // the origin keeps histories
+	learns  uint8  // the form of what the origin learns, 0: nothing
 }
 
 func readAck(f *fields) frame {
@@ -19,7 +19,7 @@ func readAck(f *fields) frame {
 		model:   uint8(f.uint(maxModels)),
 		modes:   f.uint(1<<16 - 1),
 		streams: uint16(f.uintFrom(1, maxStream)),
-		learns:  f.uint(1) == 1,
+		learns:  uint8(f.uint(maxForm)),
 	}
 }
 
@@ -27,11 +27,11 @@ func (a ack) append(b []byte) []byte {
 	b = append(appendHeader(b, 0, kindAck), a.model)
 	b = binary.AppendUvarint(b, a.modes)
 	b = binary.AppendUvarint(b, uint64(a.streams))
-	if a.learns {
-		return append(b, 1)
-	}
-	return append(b, 0)
+	return append(b, a.learns)
 }
+
+// maxForm bounds a learner's form.
+const maxForm = 7
 
 // maxShift is the largest exponent of a grant.
 const maxShift = 15

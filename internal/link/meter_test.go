@@ -155,7 +155,7 @@ func TestWireOfOne(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fr, err := packAsk(a, c.cfg.Model)
+	fr, err := packAsk(a, c.cfg.Model, false)
 	if err != nil {
 		t.Fatal(err)
 	}

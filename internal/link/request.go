@@ -25,12 +25,13 @@ const piece = 128
 // request is one Escalate. It belongs to the caller's goroutine; wire is the
 // meter's.
 type request struct {
-	c     *Client
-	ask   tenbit.Ask // as the caller gave it
-	wire  wire
-	limit tenbit.Bits // what is left of the grant for the next try
-	past  *past       // the tenant's history, nil: without
-	model codec.Model // of this exchange, nil: none
+	c        *Client
+	ask      tenbit.Ask // as the caller gave it
+	wire     wire
+	limit    tenbit.Bits // what is left of the grant for the next try
+	past     *past       // the tenant's history, nil: without
+	model    codec.Model // of this exchange, nil: none
+	learning bool        // the model is the tenant's
 
 	sent     bool // the ask may have reached the origin
 	id       id
@@ -113,24 +114,19 @@ func (r *request) run(ctx context.Context) (tenbit.Reply, error) {
 
 // forget begins the tenant's history anew, since the ends no longer agree.
 func (r *request) forget() {
-	if _, used := r.model.(*codec.History); used {
-		r.past.history = r.c.pasts.fresh
+	if r.learning {
+		r.past.history = r.c.pasts.learner.Fresh()
 	}
 }
 
 // learn takes a whole reply into the tenant's history.
 func (r *request) learn(reply tenbit.Reply, err error) {
-	h, used := r.model.(*codec.History)
 	switch {
-	case !used:
+	case !r.learning:
 	case errors.Is(err, ErrMismatch):
 		r.forget()
 	case err == nil:
-		full := reply.Message.Content
-		if reply.Mode != tenbit.ModeFull || reply.Cut {
-			full = ""
-		}
-		r.past.history = exchanged(r.ask, full).after(h)
+		r.past.history = r.c.pasts.learner.After(r.model, r.ask, reply)
 	}
 }
 
@@ -180,11 +176,11 @@ func (r *request) try(ctx context.Context, s *session, plain bool) (tenbit.Reply
 	if r.sent {
 		fr = func() []byte { return resume{st.number, r.id, uint64(r.fed)}.append(nil) }
 	} else {
-		r.model = s.model
-		if h := r.past; h != nil && s.learn && model != nil {
-			model, r.model = h.history, h.history
+		r.model, r.learning = s.model, false
+		if h := r.past; h != nil && model != nil && s.learn == r.c.pasts.learner.Form() {
+			model, r.model, r.learning = h.history, h.history, true
 		}
-		a, err := packAsk(t, model)
+		a, err := packAsk(t, model, r.learning)
 		if err != nil {
 			return tenbit.Reply{}, err
 		}

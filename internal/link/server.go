@@ -70,6 +70,8 @@ type ServerConfig struct {
 	// Histories is for how many tenants of an edge the model goes on learning
 	// from what crosses. 0: for none. Each takes up to 6 MiB.
 	Histories int
+	// Learner makes what is learnt, nil: [Texts] of Model.
+	Learner Learner
 
 	MaxStreams int           // requests at a time, 0: 64
 	MaxConns   int           // connections, 0: 8

@@ -20,8 +20,8 @@ type session struct {
 	conn  *websocket.Conn
 	model codec.Model // nil: none in common
 	modes tenbit.ModeSet
-	most  int  // streams
-	learn bool // the origin keeps histories
+	most  int   // streams
+	learn uint8 // the form of what the origin learns
 
 	doubt atomic.Bool   // a reply didn't decode: go on without the model
 	out   chan outgoing // to the writer

@@ -23,8 +23,9 @@ const (
 var errDigest = errors.New("texts don't match their digest")
 
 // packAsk turns an ask into its frame, without the stream. The texts are coded
-// with model, or through zstd where that is shorter or model is nil.
-func packAsk(t tenbit.Ask, model codec.Model) (ask, error) {
+// with model, or through zstd where that is shorter or model is nil; learns says
+// that the model is one that learns.
+func packAsk(t tenbit.Ask, model codec.Model, learns bool) (ask, error) {
 	a := ask{tenant: string(t.Tenant), limit: t.Limit, modes: t.Modes}
 	if n, err := hex.Decode(a.id[:], []byte(t.ID)); err != nil || n != len(a.id) || len(t.ID) != 2*len(a.id) {
 		return ask{}, fmt.Errorf("ask: id of %d characters is not 32 hex digits", len(t.ID))
@@ -45,8 +46,8 @@ func packAsk(t tenbit.Ask, model codec.Model) (ask, error) {
 	if a.size > MaxTexts {
 		return ask{}, fmt.Errorf("ask: %d bytes of text: %w", a.size, errTooLong)
 	}
-	if h, ok := model.(*codec.History); ok {
-		a.shape, a.state = a.shape|shapeHistory, stateOf(h)
+	if learns {
+		a.shape, a.state = a.shape|shapeHistory, stateOf(model)
 	}
 	a.digest = codec.Digest(texts...)
 	a.payload = codec.ZstdCompress(joinTexts(texts))

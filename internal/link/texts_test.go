@@ -61,7 +61,7 @@ func TestTexts(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			want := newAsk(t, "000102030405060708090a0b0c0d0e0f", prose)
 			tt.ask(&want)
-			a, err := packAsk(want, tt.model)
+			a, err := packAsk(want, tt.model, false)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -83,11 +83,11 @@ func TestTexts(t *testing.T) {
 
 func TestTextsAreCoded(t *testing.T) {
 	a := newAsk(t, strings.Repeat("0", 32), "How many legs have three spiders and a cat, together?")
-	plain, err := packAsk(a, nil)
+	plain, err := packAsk(a, nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	coded, err := packAsk(a, codec.Default())
+	coded, err := packAsk(a, codec.Default(), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +97,7 @@ func TestTextsAreCoded(t *testing.T) {
 }
 
 func TestBadTexts(t *testing.T) {
-	good, err := packAsk(newAsk(t, strings.Repeat("0", 32), "How many legs have three spiders and a cat, together?"), codec.Default())
+	good, err := packAsk(newAsk(t, strings.Repeat("0", 32), "How many legs have three spiders and a cat, together?"), codec.Default(), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +141,7 @@ func TestBadTexts(t *testing.T) {
 
 // FuzzTexts unpacks any payload: no panic, and no more text than was announced.
 func FuzzTexts(f *testing.F) {
-	a, err := packAsk(newAsk(f, strings.Repeat("0", 32), "How many legs?"), codec.Default())
+	a, err := packAsk(newAsk(f, strings.Repeat("0", 32), "How many legs?"), codec.Default(), false)
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -1,0 +1,69 @@
+package policy
+
+import (
+	"testing"
+
+	"tenbit"
+	"tenbit/codec"
+)
+
+// TestHabits: what is always so becomes cheap, what then happens instead stays
+// possible, both ends agree, and another tenant's fresh model has not changed.
+func TestHabits(t *testing.T) {
+	l := NewLearner(codec.Default(), nil)
+	ask := tenbit.Ask{
+		Request: request(t, "How many legs have three spiders?"), Limit: 1000 * tenbit.Bit, Modes: allModes,
+		Candidates: []tenbit.Candidate{{Answer: "24", Votes: 1}},
+	}
+	price := func(m codec.Model, answer string) (tenbit.Bits, tenbit.Reply) {
+		t.Helper()
+		c, fits, err := newScene(m, ask).choose(tenbit.Completion{Message: tenbit.Message{Content: "Answer: " + answer}, Finish: tenbit.FinishStop})
+		if err != nil || !fits {
+			t.Fatal(fits, err)
+		}
+		return c.bits, c.reply
+	}
+	m := l.Fresh()
+	fresh, _ := price(m, "24")
+	for range 50 {
+		_, r := price(m, "24")
+		next := l.After(m, ask, r)
+		if next.Fingerprint() != l.Next(m, ask, r) || next.Fingerprint() == m.Fingerprint() {
+			t.Fatal("a reply's fingerprint is not foreseen, or doesn't change")
+		}
+		m = next
+	}
+	learnt, _ := price(m, "24")
+	if learnt*4 > fresh {
+		t.Errorf("accept costs %v, and %v after fifty of them", fresh, learnt)
+	}
+	if learnt < 10 {
+		t.Errorf("accept costs %v, want at least 0.01", learnt)
+	}
+	if other, r := price(m, "18"); r.Answer != "18" || other > 25*tenbit.Bit {
+		t.Errorf("another answer costs %v", other)
+	}
+	if again, _ := price(l.Fresh(), "24"); again != fresh {
+		t.Errorf("a fresh tenant pays %v, want %v", again, fresh)
+	}
+}
+
+// TestHabitsUnderAnyLimit: whatever was learnt, "cannot say" and a short number
+// still fit into ten bits.
+func TestHabitsUnderAnyLimit(t *testing.T) {
+	l := NewLearner(codec.Default(), nil)
+	ask := tenbit.Ask{
+		Request: request(t, "How many legs?"), Limit: 10 * tenbit.Bit, Modes: allModes,
+		Candidates: []tenbit.Candidate{{Answer: "24", Votes: 3}, {Answer: "8", Votes: 1}},
+	}
+	m := l.Fresh()
+	for range 2000 {
+		m = l.After(m, ask, tenbit.Reply{Mode: tenbit.ModeAccept})
+	}
+	s := newScene(m, ask)
+	for _, r := range []tenbit.Reply{{Mode: tenbit.ModeNone}, {Mode: tenbit.ModeAnswer, Answer: "5"}} {
+		if c, err := s.prove(r); err != nil || c.bits > ask.Limit {
+			t.Errorf("%v: %v bits, %v", r.Mode, c.bits, err)
+		}
+	}
+}
