@@ -23,7 +23,7 @@ from model import Model
 
 CONFIGS = {
     "large": dict(dim=192, layers=4, heads=6, ff=384, ternary=False, context=512),
-    "small": dict(dim=128, layers=4, heads=4, ff=256, ternary=True, context=512),
+    "small": dict(dim=80, layers=4, heads=4, ff=160, ternary=True, context=512),
 }
 VOCAB = 768
 TOKENS = 1800  # a step, padding included
