@@ -222,6 +222,13 @@ func (a ask) decodeTexts(m codec.Model) ([][]byte, error) {
 	return texts, nil
 }
 
+// usualBody primes the request's body: what most canonical bodies are written
+// in, so that only the words of the question cost bytes. It is part of the format.
+const usualBody = `{"messages":[{"content":"You are a helpful assistant.","role":"system"},{"content":"Hello!","role":"user"}],"model":"tenbit","stream":true}
+{"max_tokens":256,"messages":[{"content":"What is it?","role":"user"},{"content":"It is.","role":"assistant"},{"content":"Why?","role":"user"}],"model":"tenbit","temperature":0}
+{"messages":[{"content":"How many are there?","role":"user"}],"model":"tenbit"}
+`
+
 // contexts primes the predictor of each text with those before it.
 type contexts struct {
 	model  codec.Model
@@ -235,7 +242,7 @@ type contexts struct {
 
 func (c *contexts) predictor(i int, texts [][]byte) codec.Predictor {
 	if i == 0 {
-		return c.model.Predictor()
+		return c.model.Predictor([]byte(usualBody))
 	}
 	if !c.primed {
 		c.primed = true
