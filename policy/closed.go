@@ -18,7 +18,7 @@ var wants = regexp.MustCompile(`(?i)\banswer\b|how (?:many|much)|\\boxed|\basser
 // request asks for one plain text. Requests with tools, JSON output, stop
 // strings or several completions are open: their form is part of the answer.
 func Closed(req tenbit.Request, draft tenbit.Message) bool {
-	if req.Tools || req.JSON || req.Stop || req.N > 1 || len(draft.ToolCalls) > 0 || draft.Refusal != "" {
+	if !plain(req) || len(draft.ToolCalls) > 0 || draft.Refusal != "" {
 		return false
 	}
 	q := req.Question()
@@ -30,13 +30,23 @@ func Closed(req tenbit.Request, draft tenbit.Message) bool {
 	return ok
 }
 
+// plain reports a request for one text of no special form.
+func plain(req tenbit.Request) bool {
+	return !req.Tools && !req.JSON && !req.Stop && req.N <= 1
+}
+
+// empty reports a draft that says nothing, not even what kind of question it was.
+func empty(m tenbit.Message) bool {
+	return strings.TrimSpace(m.Content) == "" && len(m.ToolCalls) == 0 && m.Refusal == ""
+}
+
 // stressed are the marks that no prose holds by accident, at a text's end.
 var stressed = regexp.MustCompile(`(?i)(?:\\boxed\{|(?:^|\n)#### |(?:^|\n)\W*(?:final )?answer\W*:).{1,40}\s*$`)
 
 // seeks reports a request that may have a short final answer though a draft
 // stated none: it asks for one, lists choices, or has figures in it.
 func seeks(req tenbit.Request) bool {
-	if req.Tools || req.JSON || req.Stop || req.N > 1 {
+	if !plain(req) {
 		return false
 	}
 	q := tail(req.Question())

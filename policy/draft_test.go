@@ -136,3 +136,20 @@ func TestGate(t *testing.T) {
 		})
 	}
 }
+
+// TestDraftAfterSilence: a first draft that says nothing hides what kind of
+// question it was, so the samples are drawn all the same.
+func TestDraftAfterSilence(t *testing.T) {
+	n := 0
+	local := modelFunc(func(context.Context, tenbit.Request, tenbit.Sampling) (tenbit.Completion, error) {
+		n++
+		if n == 1 {
+			return tenbit.Completion{Finish: tenbit.FinishStop}, nil
+		}
+		return tenbit.Completion{Message: message("Answer: C"), Finish: tenbit.FinishStop}, nil
+	})
+	d, err := Drafter{Local: local, Samples: 3}.Draft(t.Context(), request(t, "Why would you not expect conjugation?"))
+	if err != nil || len(d.Candidates) != 1 || d.Candidates[0] != (tenbit.Candidate{Answer: "C", Votes: 2}) {
+		t.Errorf("got %+v, %v", d.Candidates, err)
+	}
+}
