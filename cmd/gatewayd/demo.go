@@ -114,6 +114,7 @@ func deploy(ctx context.Context, o demoOptions) (*deployment, error) {
 	ec.Tenants = []config.Tenant{{ID: "demo", Keys: []string{gateway.HashKey([]byte(secret), d.key)}, Budget: budget}}
 	ec.Cache.Bytes = 0 // every question is asked anew
 	ec.Policy.Samples = o.samples
+	ec.Policy.Confidence = 1 // an accept costs a fraction of a bit: every draft is shown to the far side
 	ec.Local.Kind, ec.Local.Model = "embedded", "small"
 	alone := ec
 	alone.Listen, alone.Policy.Samples = loopback, 1
