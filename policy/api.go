@@ -2,6 +2,7 @@ package policy
 
 import (
 	"context"
+	"sync"
 
 	"tenbit"
 	"tenbit/codec"
@@ -15,14 +16,20 @@ import (
 type API struct {
 	Large Model
 	Codec codec.Model
+	// Habits are those of the tenants, over Codec; nil: the shipped odds.
+	Habits *TenantHabits
 }
 
 // Escalate asks the large model and charges its answer as a reply. An answer
 // that no mode could carry within the grant is discarded and the whole grant is
 // charged. On an error Cost says what was spent all the same.
 func (a API) Escalate(ctx context.Context, ask tenbit.Ask) (tenbit.Reply, error) {
-	d := NewDecoder(a.Codec, ask)
-	served, err := Origin(a).serve(ctx, ask, d.Feed, ask.Sink != nil)
+	m := a.Codec
+	if a.Habits != nil {
+		m = a.Habits.of(ask.Tenant)
+	}
+	d := NewDecoder(m, ask)
+	served, err := Origin{a.Large, m}.serve(ctx, ask, d.Feed, ask.Sink != nil)
 	cost := served.cost
 	if err != nil {
 		// The encoder is ahead of the decoder by what is not final yet; both
@@ -36,5 +43,44 @@ func (a API) Escalate(ctx context.Context, ask tenbit.Ask) (tenbit.Reply, error)
 		cost.Bits = ask.Limit
 	}
 	r.Cost = cost
+	if err == nil && a.Habits != nil {
+		a.Habits.learn(ask.Tenant, m, ask, r)
+	}
 	return r, err
+}
+
+// TenantHabits are the habits of an edge's tenants without a link. The zero
+// value is not ready: use [NewTenantHabits].
+type TenantHabits struct {
+	learner *Learner
+
+	mu  sync.Mutex // guards all
+	all map[tenbit.TenantID]codec.Model
+}
+
+// maxHabits bounds the tenants whose habits are kept; beyond it all begin anew.
+const maxHabits = 1000
+
+// NewTenantHabits keeps habits over m.
+func NewTenantHabits(m codec.Model) *TenantHabits {
+	return &TenantHabits{learner: NewLearner(m, nil), all: map[tenbit.TenantID]codec.Model{}}
+}
+
+func (h *TenantHabits) of(t tenbit.TenantID) codec.Model {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if m, ok := h.all[t]; ok {
+		return m
+	}
+	return h.learner.Fresh()
+}
+
+// learn notes a reply that was coded under m. Of replies at the same time one counts.
+func (h *TenantHabits) learn(t tenbit.TenantID, m codec.Model, a tenbit.Ask, r tenbit.Reply) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.all) >= maxHabits {
+		clear(h.all)
+	}
+	h.all[t] = h.learner.After(m, a, r)
 }

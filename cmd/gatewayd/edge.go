@@ -103,7 +103,7 @@ func wireRemote(g *gateway.Gateway, r *role, m *telemetry.Metrics, c config.Edge
 		if wire != nil {
 			m.Wire("remote", wire)
 		}
-		g.Remote = policy.API{Large: large, Codec: codec.Default()}
+		g.Remote = policy.API{Large: large, Codec: codec.Default(), Habits: policy.NewTenantHabits(codec.Default())}
 	case "origin":
 		t, err := clientTLS(c.Remote)
 		if err != nil {
