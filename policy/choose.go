@@ -59,7 +59,7 @@ func (s *scene) choose(comp tenbit.Completion) (best coded, fits bool, err error
 
 // silent reports a completion without content: empty, refused or filtered away.
 func silent(c tenbit.Completion) bool {
-	return strings.TrimSpace(c.Message.Content) == "" && len(c.Message.ToolCalls) == 0 || c.Message.Refusal != ""
+	return c.Message.Refusal != "" || empty(c.Message)
 }
 
 // options are the replies that say comp, in tiers: a tier counts only when

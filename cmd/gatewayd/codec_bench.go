@@ -247,19 +247,28 @@ func printBench(w io.Writer, results []*benchResult, asJSON bool) error {
 	return t.Flush()
 }
 
-// readCorpus reads a file of JSON lines, unpacking .xz.
-func readCorpus(name string) ([]benchText, error) {
+// openLines opens a file of JSON lines, unpacking .xz. The caller calls done.
+func openLines(name string) (r io.Reader, done func() error, err error) {
 	f, err := os.Open(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	r = bufio.NewReader(f)
+	if strings.HasSuffix(name, ".xz") {
+		if r, err = xz.NewReader(r); err != nil {
+			return nil, nil, errors.Join(fmt.Errorf("%s: %w", name, err), f.Close())
+		}
+	}
+	return r, f.Close, nil
+}
+
+// readCorpus reads a file of JSON lines.
+func readCorpus(name string) ([]benchText, error) {
+	r, done, err := openLines(name)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	var r io.Reader = bufio.NewReader(f)
-	if strings.HasSuffix(name, ".xz") {
-		if r, err = xz.NewReader(r); err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-	}
+	defer done()
 	var texts []benchText
 	d := json.NewDecoder(r)
 	for {

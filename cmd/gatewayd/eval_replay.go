@@ -5,12 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"os"
 	"strings"
-
-	"github.com/ulikunitz/xz"
 
 	"tenbit/policy"
 )
@@ -41,17 +37,11 @@ const maxReplayLine = 16 << 20
 // readReplay reads a file of recorded answers. The samples of each question are
 // shuffled by the seed; so are the questions from seed 2 on.
 func readReplay(file string, o evalOptions) ([]*replayRow, error) {
-	f, err := os.Open(file)
+	r, done, err := openLines(file)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	var r io.Reader = bufio.NewReader(f)
-	if strings.HasSuffix(file, ".xz") {
-		if r, err = xz.NewReader(r); err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
-	}
+	defer done()
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, maxReplayLine)
 	var rows []*replayRow

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -9,8 +8,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"text/tabwriter"
-
-	"github.com/andybalholm/brotli"
 
 	"tenbit"
 	"tenbit/codec"
@@ -141,19 +138,10 @@ func (row *replayRow) scores(final string) bool {
 
 // leading is the first sample with the most voted answer.
 func (row *replayRow) leading() recorded {
-	best, most := recorded{}, 0
-	for _, s := range row.Small.Samples {
-		n := 0
-		for _, t := range row.Small.Samples {
-			if t.final == s.final && s.final != "" {
-				n++
-			}
-		}
-		if n > most {
-			best, most = s, n
-		}
+	if cs := row.candidates(); len(cs) > 0 {
+		return cs[0]
 	}
-	return best
+	return recorded{}
 }
 
 // chance is the mean accuracy of a single sample.
@@ -271,11 +259,8 @@ func (row *replayRow) candidates() []recorded {
 // bisect asks yes/no questions about sets of candidates until one is left, and
 // reports whether that is the answer. "None of them" is one more candidate.
 func bisect(cands []recorded, answer string) (found bool, questions int) {
-	at := slices.IndexFunc(cands, func(c recorded) bool { return c.final == answer })
-	if at < 0 {
-		return false, min(bits.Len(uint(len(cands))), 10)
-	}
-	return true, min(bits.Len(uint(len(cands))), 10)
+	found = slices.ContainsFunc(cands, func(c recorded) bool { return c.final == answer })
+	return found, min(bits.Len(uint(len(cands))), 10)
 }
 
 func callBody(question string) []byte {
@@ -293,11 +278,8 @@ func replyBody(text string) []byte {
 }
 
 func brotlied(b []byte) int {
-	var out bytes.Buffer
-	w := brotli.NewWriterLevel(&out, 11)
-	_, _ = w.Write(b) // to memory
-	_ = w.Close()
-	return out.Len()
+	packed, _ := brotliPack(b, nil) // to memory
+	return len(packed)
 }
 
 // calibration says how often the leading candidate is the large model's answer,
