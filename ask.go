@@ -12,6 +12,9 @@ type Ask struct {
 	// there are candidates: the leading one stands for it, and a draft's text
 	// costs more bytes up than it saves bits down.
 	Draft *Message
+	// Stays says that the draft's text doesn't pay for its way: it serves only
+	// an origin whose twin makes it, too. It never travels.
+	Stays bool
 	// Candidates are the distinct final answers of a closed question, most
 	// votes first, first seen on ties. Empty for open questions.
 	Candidates []Candidate

@@ -130,6 +130,16 @@ func (r Request) Question() string {
 	return ""
 }
 
+// AssistantTurn is the canonical JSON of an assistant's turn that says text, as
+// it stands in the body of the request that follows it.
+func AssistantTurn(text string) ([]byte, error) {
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(map[string]string{"content": text, "role": "assistant"})
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), err
+}
+
 // depth is the deepest nesting of a JSON text, counted without parsing it.
 func depth(body []byte) int {
 	deepest, now, quoted := 0, 0, false

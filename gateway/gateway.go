@@ -4,6 +4,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"log/slog"
 	"time"
@@ -68,6 +69,7 @@ type Gateway struct {
 	PingEvery  time.Duration // between pings on a silent stream
 	SettleTime time.Duration // most time for settlement after the client has left
 
+	asks    askIDs
 	flights flights
 	active  chan struct{}
 }
@@ -87,6 +89,7 @@ func New(g *Gateway) (*Gateway, error) {
 	if g.Metrics == nil || g.Log == nil {
 		errs = append(errs, errors.New("gateway: metrics and log must be set"))
 	}
+	_, _ = rand.Read(g.asks.prefix[:]) // never fails
 	g.active = make(chan struct{}, max(g.MaxActive, 0))
 	return g, errors.Join(errs...)
 }

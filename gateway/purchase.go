@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"tenbit"
 	"tenbit/policy"
@@ -39,7 +40,8 @@ func (g *Gateway) reserve(ctx context.Context, o Order) (*purchase, error) {
 // fails and when the client has gone.
 func (p *purchase) escalate(ctx context.Context, d policy.Draft) (tenbit.Reply, error) {
 	ask := question(p.o.Request, d)
-	ask.ID, ask.Tenant = p.o.ID, p.o.Tenant.ID
+	ask.ID, ask.Tenant = p.g.asks.next(), p.o.Tenant.ID
+	p.g.Log.Debug("asked", "request", p.o.ID, "ask", ask.ID)
 	ask.Limit, ask.Modes = p.hold.Granted, p.o.Modes&p.g.Modes
 	left := false
 	if p.o.Sink != nil {
@@ -55,6 +57,18 @@ func (p *purchase) escalate(ctx context.Context, d policy.Draft) (tenbit.Reply, 
 		err = errors.Join(errBroken, err)
 	}
 	return reply, err
+}
+
+// askIDs makes the ids of asks: this process's prefix and a count, so that the
+// link can name most of them in a byte. Clients see random ids instead, which
+// tell nothing of what others ask.
+type askIDs struct {
+	prefix [8]byte
+	count  atomic.Uint64
+}
+
+func (a *askIDs) next() string {
+	return fmt.Sprintf("%x%016x", a.prefix, a.count.Add(1))
 }
 
 // settle charges the hold. The ledger charges an unsettled hold in full when

@@ -117,7 +117,6 @@ type texts interface {
 	Form() uint8
 	Fresh() codec.Model
 	After(m codec.Model, a tenbit.Ask, r tenbit.Reply) codec.Model
-	Next(m codec.Model, a tenbit.Ask, r tenbit.Reply) uint64
 }
 
 // NewLearner learns habits over m, or over what t learns where t isn't nil.
@@ -147,14 +146,4 @@ func (l *Learner) After(m codec.Model, a tenbit.Ask, r tenbit.Reply) codec.Model
 		next.Model = l.texts.After(e.Model, a, r)
 	}
 	return next
-}
-
-// Next is the fingerprint of what After makes.
-func (l *Learner) Next(m codec.Model, a tenbit.Ask, r tenbit.Reply) uint64 {
-	e := m.(*Experienced)
-	base := e.Model.Fingerprint()
-	if l.texts != nil {
-		base = l.texts.Next(e.Model, a, r)
-	}
-	return base + e.habits.after(a, r).version
 }

@@ -28,8 +28,8 @@ func TestHabits(t *testing.T) {
 	for range 50 {
 		_, r := price(m, "24")
 		next := l.After(m, ask, r)
-		if next.Fingerprint() != l.Next(m, ask, r) || next.Fingerprint() == m.Fingerprint() {
-			t.Fatal("a reply's fingerprint is not foreseen, or doesn't change")
+		if next.Fingerprint() == m.Fingerprint() {
+			t.Fatal("a reply doesn't change the fingerprint")
 		}
 		m = next
 	}

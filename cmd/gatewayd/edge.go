@@ -112,7 +112,7 @@ func wireRemote(g *gateway.Gateway, r *role, m *telemetry.Metrics, c config.Edge
 		client, err := link.NewClient(link.ClientConfig{
 			URL: c.Remote.URL, Token: string(c.Remote.Token), TLS: t, Model: codec.Default(), Silence: c.Remote.Timeout, Log: r.log,
 			NewDecoder: func(m codec.Model, a tenbit.Ask) link.Decoder { return policy.NewDecoder(m, a) },
-			Histories:  learners(c.Remote.Histories), Learner: learner(c.Remote.Histories),
+			Histories:  learners(c.Remote.Histories), Learner: learner(c.Remote.Histories), Candidates: policy.CandidateCoder{},
 		})
 		if err != nil {
 			return fmt.Errorf("remote: %w", err)

@@ -43,7 +43,7 @@ func newEvalWorld(o evalOptions) (*evalWorld, error) {
 	var err error
 	w.server, err = link.NewServer(link.ServerConfig{
 		Edges: []link.Edge{{Name: "edge", Token: link.HashToken(nil, token)}}, Model: codec.Default(),
-		Histories: 1, Learner: learner(0),
+		Histories: 1, Learner: learner(0), Candidates: policy.CandidateCoder{},
 		Handler: handler{replayed(func(int) *recorded { return &w.now.Large })},
 	})
 	if err != nil {
@@ -57,7 +57,7 @@ func newEvalWorld(o evalOptions) (*evalWorld, error) {
 	go func() { w.served <- w.http.Serve(l) }()
 	w.client, err = link.NewClient(link.ClientConfig{
 		URL: "ws://" + l.Addr().String(), Token: token, Model: codec.Default(), PingEvery: -1,
-		Histories: 1, Learner: learner(0),
+		Histories: 1, Learner: learner(0), Candidates: policy.CandidateCoder{},
 		NewDecoder: func(m codec.Model, a tenbit.Ask) link.Decoder { return policy.NewDecoder(m, a) },
 	})
 	if err != nil {

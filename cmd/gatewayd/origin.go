@@ -42,7 +42,7 @@ func wireOrigin(c config.Origin, log *slog.Logger) (*role, error) {
 	}
 	server, err := link.NewServer(link.ServerConfig{
 		Edges: edges, Key: []byte(c.Auth.Secret), Model: codec.Default(), Log: log,
-		Handler: handler{large}, Ledger: measured{l, m}, Histories: learners(c.Histories), Learner: learner(c.Histories),
+		Handler: handler{large}, Ledger: measured{l, m}, Histories: learners(c.Histories), Learner: learner(c.Histories), Candidates: policy.CandidateCoder{},
 	})
 	if err != nil {
 		return nil, err

@@ -213,7 +213,7 @@ func TestBrokenEdge(t *testing.T) {
 	h := &echo{say: answer("yes")}
 	o := newOrigin(t, h, nil)
 	hi := hello{version: Version, modes: 0x1ff}.append(nil)
-	a, err := packAsk(newAsk(t, testID(1), "Say it."), nil, false)
+	a, err := packAsk(newAsk(t, testID(1), "Say it."), kit{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -277,7 +277,7 @@ func TestCoalesce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a, err := packAsk(newAsk(t, testID(1), "Say it."), nil, false)
+		a, err := packAsk(newAsk(t, testID(1), "Say it."), kit{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -167,7 +167,7 @@ func TestBrokenAck(t *testing.T) {
 			if !errors.Is(err, tt.err) || !errors.Is(err, ErrUnavailable) || got.Cost.Bits != 0 {
 				t.Errorf("got %v, %v; want %v", got.Cost, err, tt.err)
 			}
-			if tt.err == ErrVersion && !strings.Contains(err.Error(), "here 1, there 9") {
+			if tt.err == ErrVersion && !strings.Contains(err.Error(), "here 2, there 9") {
 				t.Errorf("got %v", err)
 			}
 		})

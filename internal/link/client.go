@@ -45,6 +45,14 @@ type ClientConfig struct {
 	Histories int
 	// Learner makes what is learnt, nil: [Texts] of Model.
 	Learner Learner
+	// Candidates codes final answers, nil: asks that have some go through zstd.
+	Candidates Candidates
+	// Twin is the fingerprint of the small model with its options and seeds, 0:
+	// drafts travel. See the origin's [Twin].
+	Twin uint64
+	// Twinned is told of each ask that went without its draft whether the
+	// origin's twin had it; nil: nobody is.
+	Twinned func(same bool)
 
 	// DialTimeout bounds a connection attempt with hello, 0: 2 s.
 	DialTimeout time.Duration
@@ -130,10 +138,11 @@ func (c *Client) Escalate(ctx context.Context, a tenbit.Ask) (tenbit.Reply, erro
 	c.mu.Unlock()
 	defer c.wg.Done()
 
-	r := &request{c: c, ask: a, limit: a.Limit, past: c.pasts.take(a.Tenant)}
+	r := &request{c: c, ask: a, limit: a.Limit}
+	r.past, r.history = c.pasts.take(a.Tenant)
 	reply, err := r.run(ctx)
 	r.learn(reply, err)
-	c.pasts.give(r.past)
+	c.pasts.give(r.past, r.history)
 	wires := c.meter.finish(&r.wire)
 	reply.Cost = tenbit.Cost{Bits: r.bits(), WireUp: wires.WireUp, WireDown: wires.WireDown}
 	if err != nil {

@@ -140,6 +140,9 @@ func (c *conn) hello(ctx context.Context) error {
 	if l := c.edge.memories.learner; c.model != nil && l != nil {
 		a.learns = l.Form()
 	}
+	if t := c.srv.cfg.Twin; t != nil && h.twin != 0 && h.twin == t.Fingerprint() {
+		a.twin = true
+	}
 	if err := c.send(ctx, a); err != nil {
 		return fmt.Errorf("hello: %w", err)
 	}
@@ -154,6 +157,7 @@ func (c *conn) send(ctx context.Context, fr frame) error {
 
 // read takes the edge's frames until the connection ends.
 func (c *conn) read(ctx context.Context) error {
+	var brief shorthand
 	for {
 		fr, err := c.next(ctx)
 		if err != nil {
@@ -161,7 +165,9 @@ func (c *conn) read(ctx context.Context) error {
 		}
 		switch fr := fr.(type) {
 		case ask:
-			err = c.ask(ctx, fr)
+			if err = brief.expand(&fr); err == nil {
+				err = c.ask(ctx, fr)
+			}
 		case resume:
 			err = c.resume(ctx, fr)
 		case cancel:
@@ -205,7 +211,7 @@ func (c *conn) ask(ctx context.Context, a ask) error {
 	if err != nil {
 		return err
 	}
-	size := int64(a.size) + int64(len(a.payload))
+	size := a.room()
 	switch {
 	case c.srv.stopping():
 		return f.refuse(ctx, CodeUnavailable)

@@ -161,7 +161,7 @@ func (c *Client) dial(ctx context.Context) (*session, error) {
 var noModel = tenbit.Modes(tenbit.ModeNone, tenbit.ModeAccept, tenbit.ModeSelect, tenbit.ModePlain)
 
 func (c *Client) hello(ctx context.Context, conn *websocket.Conn) (*session, error) {
-	h := hello{version: Version, modes: 1<<(tenbit.ModePlain+1) - 1}
+	h := hello{version: Version, modes: 1<<(tenbit.ModePlain+1) - 1, twin: c.cfg.Twin}
 	if c.cfg.Model != nil {
 		h.models = []uint64{c.cfg.Model.Fingerprint()}
 	}

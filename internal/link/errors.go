@@ -24,12 +24,13 @@ const (
 	CodeMismatch                    // the texts don't match their digest: send them without the model
 	CodeVersion                     // stream 0: another version is spoken here
 	CodeInternal                    // the origin's fault
+	CodeNeedDraft                   // the twin made another draft: send it
 	codes
 )
 
 var codeNames = [codes]string{
 	"", "bad-request", "unavailable", "over-limit", "busy", "repeated-id", "unknown-id", "cancelled",
-	"incomplete", "mismatch", "version", "internal",
+	"incomplete", "mismatch", "version", "internal", "need-draft",
 }
 
 func (c Code) String() string {
@@ -76,7 +77,7 @@ func (e *RemoteError) Unwrap() error {
 		return tenbit.ErrOverBudget
 	case CodeIncomplete:
 		return tenbit.ErrIncomplete
-	case CodeMismatch, CodeRepeatedID, CodeUnknownID:
+	case CodeMismatch, CodeRepeatedID, CodeUnknownID, CodeNeedDraft:
 		return ErrProtocol
 	default:
 		return nil

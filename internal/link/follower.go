@@ -36,21 +36,30 @@ func (f *follower) refuse(ctx context.Context, code Code) error {
 func (f *follower) ask(ctx, made context.Context, r *reply, a ask, size int64) {
 	e, s := f.c.edge, f.c.srv
 	tenant := tenbit.TenantID(e.Name) + "/" + tenbit.TenantID(a.tenant)
-	model := f.c.model
+	k := kit{model: f.c.model, candidates: s.cfg.Candidates}
+	o := owner{tenant, [8]byte(a.id[:8])}
 	if a.shape&shapeHistory != 0 {
-		model = nil
-		if h := e.memories.find(tenant, a.state); h != nil {
-			model = h
+		if k.history = e.memories.find(o, a.state, a.shape&shapeLearns != 0); k.history != nil {
+			k.model = k.history.model
 		}
 	}
-	t, err := a.unpack(model)
+	t, err := a.unpack(k)
+	if err == nil && a.shape&shapeTwin != 0 {
+		t, err = s.twin(made, a, t, k.history)
+	}
 	code := CodeUnavailable
 	if err == nil {
 		t.Tenant = tenant
 		t.Modes &= f.c.modes
+		learn := func(tenbit.Sent) func() { return func() {} }
+		if a.shape&shapeLearns != 0 {
+			learn = func(sent tenbit.Sent) func() {
+				return e.memories.keep(o, k.history, exchange{t, sent.Reply, [2]uint32{a.digest, sent.Digest}})
+			}
+		}
 		if s.run(func() {
 			defer e.leave(size)
-			s.serve(made, r, t, model, a.shape&shapeHistory != 0)
+			s.serve(made, r, t, k.model, learn)
 			r.retire()
 		}) {
 			f.follow(ctx, r, 0)
@@ -59,7 +68,10 @@ func (f *follower) ask(ctx, made context.Context, r *reply, a ask, size int64) {
 	} else {
 		s.cfg.Log.Warn("bad ask", "edge", e.Name, "id", t.ID, "err", err)
 		code = CodeBadRequest
-		if errors.Is(err, errDigest) {
+		switch {
+		case errors.Is(err, errDraft):
+			code = CodeNeedDraft
+		case errors.Is(err, errDigest):
 			code = CodeMismatch
 		}
 	}

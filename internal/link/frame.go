@@ -6,7 +6,7 @@ import (
 )
 
 // Version is the link's version. Both ends must speak the same one.
-const Version = 1
+const Version = 2
 
 // kind is a frame's type, the low four bits of its header.
 type kind uint8

@@ -11,16 +11,18 @@ import (
 )
 
 var frames = []frame{
-	hello{version: Version, modes: 0x1ff, models: []uint64{1, 1 << 63}},
+	hello{version: Version, modes: 0x1ff, models: []uint64{1, 1 << 63}, twin: 7},
 	hello{version: Version},
 	hello{version: 7, rest: []byte("later")},
 	ack{model: 1, modes: 0x1ff, streams: 64},
+	ack{model: 1, modes: 0x1ff, streams: 64, learns: 3, twin: true},
 	ask{
-		stream: 1, id: id{1, 2, 15: 3}, tenant: "ship", limit: 10 * tenbit.Bit, modes: 0x1ff,
-		shape: shapeDraft | shapeTools | shapeRefusal, votes: []uint64{3, 0, maxVotes}, size: 12, digest: 0xdeadbeef,
+		stream: 1, id: id{1, 2, 15: 3}, terms: terms{"ship", 10 * tenbit.Bit, 0x1ff},
+		shape: shapeDraft | shapeTools | shapeRefusal | shapeCandidates, votes: []uint64{3, 0, maxVotes}, size: 12, digest: 0xdeadbeef,
 		payload: []byte("payload"),
 	},
 	ask{stream: maxStream},
+	ask{stream: 1, number: 1 << 63, repeat: 255, shape: shapeCoded | shapeHistory | shapeLearns | shapeTwin, state: 9, payload: []byte{1}},
 	resume{stream: 8, id: id{9}, have: 1 << 20},
 	cancel{stream: 7},
 	grant{stream: 3, shift: maxShift},
@@ -83,14 +85,18 @@ func TestBadFrames(t *testing.T) {
 		{"padded header", []byte{0x95, 0x00}, errVarint},
 		{"three header bytes", []byte{0x80, 0x80, 0x01}, errRange},
 		{"cancel on the connection", []byte{0x05}, errRange},
-		{"hello on a stream", []byte{0x11, 1, 0, 0}, errRange},
+		{"hello on a stream", []byte{0x11, 2, 0, 0}, errRange},
 		{"cancel and more", []byte{0x15, 0}, errExtra},
 		{"hello without a version", []byte{0x01}, errShort},
-		{"hello with nine models", []byte{0x01, 1, 0, 9}, errRange},
+		{"hello with nine models", []byte{0x01, 2, 0, 9}, errRange},
+		{"hello without a twin", []byte{0x01, 2, 0, 0}, errShort},
 		{"ack of no streams", []byte{0x02, 1, 0, 0}, errRange},
-		{"ask cut in the id", []byte{0x13, 1, 2, 3}, errShort},
-		{"ask with a long tenant", append(append([]byte{0x13}, make([]byte, 16)...), 65), errTooLong},
-		{"ask with a refusal but no draft", append(append([]byte{0x13}, make([]byte, 16)...), 0, 0, 0, 4, 0, 0, 0, 0, 0, 0), errRange},
+		{"ask cut in the id", []byte{0x13, 0, 1, 2, 3}, errShort},
+		{"ask with a long tenant", append(append([]byte{0x13, 0}, make([]byte, 16)...), 0, 65), errTooLong},
+		{"ask with a refusal but no draft", []byte{0x13, 1, 1, 4 | 8, 0, 0, 0, 0}, errRange},
+		{"ask that learns without a history", []byte{0x13, 1, 1, 32 | 8, 0, 0, 0, 0}, errRange},
+		{"ask with a draft for a twin", []byte{0x13, 1, 1, 64 | 8 | 1, 0, 0, 0, 0}, errRange},
+		{"ask with no candidates where there should be", []byte{0x13, 1, 1, 128, 0, 0, 0, 0, 0}, errRange},
 		{"empty data", []byte{0x17}, errShort},
 		{"grant of nothing less", []byte{0x16, 0}, errRange},
 		{"grant of too much less", []byte{0x16, 16}, errRange},
@@ -131,7 +137,7 @@ func TestCodes(t *testing.T) {
 	}
 	want := []string{
 		"bad-request", "unavailable", "over-limit", "busy", "repeated-id", "unknown-id", "cancelled",
-		"incomplete", "mismatch", "version", "internal",
+		"incomplete", "mismatch", "version", "internal", "need-draft",
 	}
 	if d := cmp.Diff(want, names); d != "" {
 		t.Error(d)

@@ -12,6 +12,7 @@ type ack struct {
 	modes   uint64 // what the origin serves
 	streams uint16 // most requests at a time
 	learns  uint8  // the form of what the origin learns, 0: nothing
+	twin    bool   // the origin runs the same small model
 }
 
 func readAck(f *fields) frame {
@@ -20,6 +21,7 @@ func readAck(f *fields) frame {
 		modes:   f.uint(1<<16 - 1),
 		streams: uint16(f.uintFrom(1, maxStream)),
 		learns:  uint8(f.uint(maxForm)),
+		twin:    f.uint(1) == 1,
 	}
 }
 
@@ -27,7 +29,11 @@ func (a ack) append(b []byte) []byte {
 	b = append(appendHeader(b, 0, kindAck), a.model)
 	b = binary.AppendUvarint(b, a.modes)
 	b = binary.AppendUvarint(b, uint64(a.streams))
-	return append(b, a.learns)
+	twin := byte(0)
+	if a.twin {
+		twin = 1
+	}
+	return append(b, a.learns, twin)
 }
 
 // maxForm bounds a learner's form.

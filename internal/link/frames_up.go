@@ -14,6 +14,7 @@ type hello struct {
 	version uint64
 	modes   tenbit.ModeSet
 	models  []uint64 // fingerprints, the edge's favourite first
+	twin    uint64   // fingerprint of the small model and its options, 0: none
 	rest    []byte   // of another version: unknown, the answer is a refusal
 }
 
@@ -32,6 +33,7 @@ func readHello(f *fields) frame {
 			h.models = append(h.models, binary.BigEndian.Uint64(b))
 		}
 	}
+	h.twin = f.uint64()
 	return h
 }
 
@@ -46,56 +48,83 @@ func (h hello) append(b []byte) []byte {
 	for _, m := range h.models {
 		b = binary.BigEndian.AppendUint64(b, m)
 	}
-	return b
+	return binary.BigEndian.AppendUint64(b, h.twin)
 }
 
 // ask is a request. Its texts lie in payload; texts.go reads them.
 type ask struct {
 	stream uint16
+	number uint64 // what the id ends in, the rest being the last full id's; 0: in full
 	id     id
+	repeat uint8 // which of the connection's terms, 0: in full
+	terms
+	shape  shape
+	votes  []uint64 // one for each candidate, unless they are in the codeword
+	size   int      // of all texts together, in bytes, unless they are a codeword
+	state  uint8    // name of the history that the exchange is coded with
+	digest uint32   // of what is asked, and of the history
+	// payload is everything up to the end of the frame.
+	payload []byte
+}
+
+// terms are who asks, for how much and what he takes: most asks repeat them.
+type terms struct {
 	tenant string
 	limit  tenbit.Bits
 	modes  tenbit.ModeSet
-	shape  shape
-	votes  []uint64 // one for each candidate
-	size   int      // of all texts together, in bytes
-	state  uint32   // of the history that the exchange is coded with
-	digest uint32   // of the texts
-	// payload is everything up to the end of the frame.
-	payload []byte
 }
 
 // shape says which texts an ask has and how they are written.
 type shape uint8
 
 const (
-	shapeDraft   shape = 1 << iota // the draft's content
-	shapeTools                     // the draft's tool calls
-	shapeRefusal                   // the draft's refusal
-	shapeCoded                     // the texts are one codeword; else lengths and texts, through zstd
-	shapeHistory                   // the model is a history
-	shapes
+	shapeDraft      shape = 1 << iota // the draft's content
+	shapeTools                        // the draft's tool calls
+	shapeRefusal                      // the draft's refusal
+	shapeCoded                        // the texts are one codeword; else lengths and texts, through zstd
+	shapeHistory                      // the model is a history
+	shapeLearns                       // which learns this exchange
+	shapeTwin                         // draft and candidates stay at home: the origin makes them itself
+	shapeCandidates                   // there are candidates
 )
+
+// valid reports whether the parts go together.
+func (s shape) valid() bool {
+	switch {
+	case s&shapeDraft == 0 && s&(shapeTools|shapeRefusal) != 0,
+		s&shapeHistory == 0 && s&shapeLearns != 0,
+		s&shapeTwin != 0 && s&(shapeDraft|shapeCandidates) != 0:
+		return false
+	}
+	return true
+}
 
 // maxVotes bounds the samples behind one candidate.
 const maxVotes = 1 << 16
 
 func readAsk(f *fields, stream uint16) frame {
 	a := ask{stream: stream}
-	copy(a.id[:], f.bytes(len(a.id)))
-	a.tenant = f.string(maxTenant)
-	a.limit = tenbit.Bits(f.uint(uint64(tenbit.MaxBits)))
-	a.modes = tenbit.ModeSet(f.uint(1<<16 - 1))
-	a.shape = shape(f.uint(uint64(shapes) - 1))
-	if a.shape&shapeDraft == 0 && a.shape&(shapeTools|shapeRefusal) != 0 {
-		f.fail(errRange) // parts of a draft that isn't there
+	if a.number = f.uint(1<<64 - 1); a.number == 0 {
+		copy(a.id[:], f.bytes(len(a.id)))
 	}
-	for range f.uint(maxCands) {
-		a.votes = append(a.votes, f.uint(maxVotes))
+	if a.repeat = f.byte(); a.repeat == 0 {
+		a.tenant = f.string(maxTenant)
+		a.limit = tenbit.Bits(f.uint(uint64(tenbit.MaxBits)))
+		a.modes = tenbit.ModeSet(f.uint(1<<16 - 1))
 	}
-	a.size = int(f.uint(MaxTexts))
+	if a.shape = shape(f.byte()); !a.shape.valid() {
+		f.fail(errRange)
+	}
+	if a.shape&shapeCoded == 0 {
+		if a.shape&shapeCandidates != 0 {
+			for range f.uintFrom(1, maxCands) {
+				a.votes = append(a.votes, f.uint(maxVotes))
+			}
+		}
+		a.size = int(f.uint(MaxTexts))
+	}
 	if a.shape&shapeHistory != 0 {
-		a.state = f.uint32()
+		a.state = f.byte()
 	}
 	a.digest = f.uint32()
 	a.payload = f.rest(MaxAsk)
@@ -104,18 +133,26 @@ func readAsk(f *fields, stream uint16) frame {
 
 func (a ask) append(b []byte) []byte {
 	b = appendHeader(b, a.stream, kindAsk)
-	b = append(b, a.id[:]...)
-	b = appendString(b, a.tenant)
-	b = binary.AppendUvarint(b, uint64(a.limit))
-	b = binary.AppendUvarint(b, uint64(a.modes))
-	b = append(b, byte(a.shape))
-	b = binary.AppendUvarint(b, uint64(len(a.votes)))
-	for _, v := range a.votes {
-		b = binary.AppendUvarint(b, v)
+	if b = binary.AppendUvarint(b, a.number); a.number == 0 {
+		b = append(b, a.id[:]...)
 	}
-	b = binary.AppendUvarint(b, uint64(a.size))
+	if b = append(b, a.repeat); a.repeat == 0 {
+		b = appendString(b, a.tenant)
+		b = binary.AppendUvarint(b, uint64(a.limit))
+		b = binary.AppendUvarint(b, uint64(a.modes))
+	}
+	b = append(b, byte(a.shape))
+	if a.shape&shapeCoded == 0 {
+		if a.shape&shapeCandidates != 0 {
+			b = binary.AppendUvarint(b, uint64(len(a.votes)))
+			for _, v := range a.votes {
+				b = binary.AppendUvarint(b, v)
+			}
+		}
+		b = binary.AppendUvarint(b, uint64(a.size))
+	}
 	if a.shape&shapeHistory != 0 {
-		b = binary.BigEndian.AppendUint32(b, a.state)
+		b = append(b, a.state)
 	}
 	b = binary.BigEndian.AppendUint32(b, a.digest)
 	return append(b, a.payload...)

@@ -1,28 +1,28 @@
 package link
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"sync"
 
 	"tenbit"
 	"tenbit/codec"
 )
 
-// maxLearn is the most text of one exchange that a history learns, in bytes:
+// maxLearn is the most text of one exchange that [Texts] learns, in bytes:
 // about a fifth of a second of one core. Longer exchanges leave it as it was.
 const maxLearn = 64 << 10
 
 // Learner makes models that learn from what crosses. Its models are immutable
-// and belong to one tenant each; they are told apart by their fingerprints. Both
-// ends must learn the same from the same exchanges.
+// and belong to one tenant each. Both ends must learn the same from the same
+// exchanges.
 type Learner interface {
 	// Form says what is learnt, 1 to 7: ends of different forms don't learn.
 	Form() uint8
-	// Fresh has learnt nothing. Its fingerprint is known to both ends.
+	// Fresh has learnt nothing. It is the same at both ends.
 	Fresh() codec.Model
 	// After is m when it has learnt a whole reply to an ask.
 	After(m codec.Model, a tenbit.Ask, r tenbit.Reply) codec.Model
-	// Next is the fingerprint that After's result would have.
-	Next(m codec.Model, a tenbit.Ask, r tenbit.Reply) uint64
 }
 
 // Texts learns the texts that crossed: the form 1.
@@ -39,22 +39,7 @@ func (t Texts) Fresh() codec.Model { return t.fresh }
 
 // After learns the request, the draft and the text of a whole full reply.
 func (Texts) After(m codec.Model, a tenbit.Ask, r tenbit.Reply) codec.Model {
-	if texts, ok := learnt(a, r); ok {
-		return m.(*codec.History).After(a.Request.Body, texts...)
-	}
-	return m
-}
-
-// Next is After's fingerprint.
-func (Texts) Next(m codec.Model, a tenbit.Ask, r tenbit.Reply) uint64 {
-	if texts, ok := learnt(a, r); ok {
-		return m.(*codec.History).NextFingerprint(a.Request.Body, texts...)
-	}
-	return m.Fingerprint()
-}
-
-// learnt are the texts of an exchange beside the request, unless they are too long.
-func learnt(a tenbit.Ask, r tenbit.Reply) (texts [][]byte, ok bool) {
+	var texts [][]byte
 	n := len(a.Request.Body)
 	if a.Draft != nil {
 		texts = append(texts, []byte(a.Draft.Content))
@@ -65,24 +50,66 @@ func learnt(a tenbit.Ask, r tenbit.Reply) (texts [][]byte, ok bool) {
 	for _, t := range texts {
 		n += len(t)
 	}
-	return texts, n <= maxLearn
+	if n > maxLearn {
+		return m
+	}
+	return m.(*codec.History).After(a.Request.Body, texts...)
 }
 
-// exchange is what both ends have when a reply is whole.
+// history is what both ends hold of a tenant's exchanges. It is immutable.
+type history struct {
+	model codec.Model
+	refs  []ref
+	chain uint64 // says what was exchanged, in its order; 0: nothing yet
+}
+
+// name tells a history from those before and after it. 0 is a fresh one.
+func (h *history) name() uint8 {
+	if h.chain == 0 {
+		return 0
+	}
+	return uint8(h.chain%255) + 1
+}
+
+// size is about how many bytes the texts in it take.
+func (h *history) size() (n int) {
+	for _, r := range h.refs {
+		n += len(r)
+	}
+	return n
+}
+
+// exchange is what both ends have when a reply is whole: the ask as it was
+// sent, the reply, and the digests of both.
 type exchange struct {
-	ask   tenbit.Ask
-	reply tenbit.Reply
+	ask     tenbit.Ask
+	reply   tenbit.Reply
+	digests [2]uint32
 }
 
-// stateOf names a history in an ask: enough of its fingerprint that one taken
-// for another is rare, and then the digest of the texts tells.
-func stateOf(h codec.Model) uint32 { return uint32(h.Fingerprint()) }
+// link is the chain of the history when it has learnt x.
+func (h *history) link(x exchange) uint64 {
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:], h.chain)
+	binary.BigEndian.PutUint32(b[8:], x.digests[0])
+	binary.BigEndian.PutUint32(b[12:], x.digests[1])
+	sum := sha256.Sum256(b[:])
+	return max(binary.BigEndian.Uint64(sum[:]), 1)
+}
+
+// after is the history when it has learnt x.
+func (h *history) after(l Learner, x exchange) *history {
+	return &history{l.After(h.model, x.ask, x.reply), with(h.refs, newRef(x.ask, x.reply)), h.link(x)}
+}
+
+// maxHistory bounds the texts in all histories of one edge, in bytes, at each end.
+const maxHistory = 64 << 20
 
 // past is what one tenant of an edge has learnt, as the edge keeps it.
 type past struct {
 	tenant  tenbit.TenantID
-	history codec.Model
-	busy    bool // one request at a time learns
+	history *history
+	learns  bool // a request that will change it is under way
 }
 
 // pasts are the histories of a client, the least recently used first.
@@ -90,117 +117,149 @@ type pasts struct {
 	learner Learner // nil: nothing is learnt
 	most    int
 
-	mu  sync.Mutex // guards all below, and busy
+	mu  sync.Mutex // guards all below, and the pasts
 	all []*past
 }
 
-// take gives a tenant's history to one request. Nil: another has it, or all of
-// the room is in use.
-func (p *pasts) take(tenant tenbit.TenantID) *past {
-	if p.learner == nil || p.most == 0 {
-		return nil
+// take gives a tenant's history to a request. One at a time changes it: p is
+// nil for the others. h is nil where nothing is learnt.
+func (ps *pasts) take(tenant tenbit.TenantID) (p *past, h *history) {
+	if ps.learner == nil || ps.most == 0 {
+		return nil, nil
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	at, spare := -1, -1
-	for i, h := range p.all {
-		if h.tenant == tenant {
-			at = i
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	for i, p := range ps.all {
+		if p.tenant != tenant {
+			continue
 		}
-		if spare < 0 && !h.busy {
-			spare = i
+		ps.all = append(append(ps.all[:i:i], ps.all[i+1:]...), p)
+		if p.learns {
+			return nil, p.history
 		}
+		p.learns = true
+		return p, p.history
 	}
-	h := &past{tenant: tenant, history: p.learner.Fresh()}
-	switch {
-	case at >= 0 && p.all[at].busy:
-		return nil
-	case at >= 0:
-		h = p.all[at]
-	case len(p.all) < p.most:
-	case spare >= 0:
-		at = spare
-	default:
-		return nil
-	}
-	if at >= 0 {
-		p.all = append(p.all[:at], p.all[at+1:]...)
-	}
-	p.all = append(p.all, h)
-	h.busy = true
-	return h
+	p = &past{tenant: tenant, history: &history{model: ps.learner.Fresh()}, learns: true}
+	ps.all = append(ps.all, p)
+	ps.evict()
+	return p, p.history
 }
 
-func (p *pasts) give(h *past) {
-	if h == nil {
+// give ends what take began, with what the history has become.
+func (ps *pasts) give(p *past, h *history) {
+	if p == nil {
 		return
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	h.busy = false
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	p.learns, p.history = false, h
+	ps.evict()
+}
+
+// evict drops the histories that were not used for longest. A request that holds
+// one goes on with it, for nothing.
+func (ps *pasts) evict() {
+	size := 0
+	for _, p := range ps.all {
+		size += p.history.size()
+	}
+	for len(ps.all) > ps.most || size > maxHistory && len(ps.all) > 1 {
+		size -= ps.all[0].history.size()
+		ps.all = ps.all[1:]
+	}
 }
 
 // memory is a history as the origin keeps it. The edge's next ask tells whether
 // the last exchange was whole there, too.
 type memory struct {
-	tenant  tenbit.TenantID
-	history codec.Model
-	next    uint32    // what the history is called when it has learnt pending
-	pending *exchange // nil: nothing
+	owner  owner
+	before *history // what now was made of, for asks on their way
+	now    *history
+	next   func() *history // now with the last exchange, nil: none
+	chain  uint64          // of next
+}
+
+// owner tells histories apart: processes that share a credential have their
+// own, since their ids begin differently.
+type owner struct {
+	tenant tenbit.TenantID
+	prefix [8]byte
 }
 
 // memories are the histories of one edge's tenants at the origin, the least
-// recently used first. They are found by tenant and state: two processes that
-// share a credential don't disturb each other.
+// recently used first.
 type memories struct {
 	learner Learner // nil: nothing is learnt
 	most    int
 
-	mu  sync.Mutex // guards all below
+	mu  sync.Mutex // guards all below, and the memories
 	all []*memory
 }
 
-// find is a tenant's history of that name. Nil: there is none, start anew.
-func (m *memories) find(tenant tenbit.TenantID, state uint32) codec.Model {
+// find is the history of that name. learns says that the ask will change it: so
+// the edge has no reply that would have. Nil: the edge must begin anew.
+func (m *memories) find(o owner, name uint8, learns bool) *history {
 	if m.learner == nil {
 		return nil
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for i, h := range m.all {
-		if h.tenant != tenant {
+	for i, e := range m.all {
+		if e.owner != o {
 			continue
 		}
+		m.all = append(append(m.all[:i:i], m.all[i+1:]...), e)
 		switch {
-		case h.pending != nil && h.next == state:
-			h.history = m.learner.After(h.history, h.pending.ask, h.pending.reply)
-		case stateOf(h.history) != state:
-			continue
+		case e.next != nil && (&history{chain: e.chain}).name() == name:
+			e.before, e.now, e.next = e.now, e.next(), nil
+			m.evict()
+		case e.now.name() == name:
+			if learns {
+				e.next = nil
+			}
+		case !learns && e.before != nil && e.before.name() == name:
+			return e.before
+		case name == 0:
+			e.before, e.now, e.next = nil, &history{model: m.learner.Fresh()}, nil
+		default:
+			return nil
 		}
-		h.pending = nil
-		m.all = append(append(m.all[:i:i], m.all[i+1:]...), h)
-		return h.history
+		return e.now
 	}
-	fresh := m.learner.Fresh()
-	if state != stateOf(fresh) {
+	if name != 0 {
 		return nil
 	}
-	if len(m.all) == m.most {
-		m.all = m.all[1:]
-	}
-	m.all = append(m.all, &memory{tenant: tenant, history: fresh})
-	return fresh
+	e := &memory{owner: o, now: &history{model: m.learner.Fresh()}}
+	m.all = append(m.all, e)
+	m.evict()
+	return e.now
 }
 
 // keep notes what crossed under a history, until the edge says that it has it.
-func (m *memories) keep(tenant tenbit.TenantID, h codec.Model, x exchange) {
+// The result learns it ahead of time.
+func (m *memories) keep(o owner, h *history, x exchange) (learn func()) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, e := range m.all {
-		if e.tenant == tenant && e.history == h {
-			e.next, e.pending = uint32(m.learner.Next(h, x.ask, x.reply)), &x
-			return
+		if e.owner == o && e.now == h {
+			next := sync.OnceValue(func() *history { return h.after(m.learner, x) })
+			e.next, e.chain = next, h.link(x)
+			return func() { next() }
 		}
+	}
+	return func() {}
+}
+
+// evict drops the histories that were not used for longest.
+func (m *memories) evict() {
+	size := 0
+	for _, e := range m.all {
+		size += e.now.size()
+	}
+	for len(m.all) > m.most || size > maxHistory && len(m.all) > 1 {
+		size -= m.all[0].now.size()
+		m.all = m.all[1:]
 	}
 }
 

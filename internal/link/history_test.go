@@ -133,7 +133,7 @@ func TestHistoryOfLongTexts(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := c.pasts.all[0].history; got != c.pasts.learner.Fresh() {
+	if got := c.pasts.all[0].history.model; got != c.pasts.learner.Fresh() {
 		t.Errorf("learnt, to %x", got.Fingerprint())
 	}
 }

@@ -155,11 +155,11 @@ func TestWireOfOne(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fr, err := packAsk(a, c.cfg.Model, false)
+	fr, err := packAsk(a, kit{model: c.cfg.Model})
 	if err != nil {
 		t.Fatal(err)
 	}
-	fr.stream = 1
+	fr.stream, fr.number, fr.repeat = 1, 2, 1 // as the connection's shorthand says it
 	if want := messageSize(len(fr.append(nil)), true); got.Cost.WireUp != want {
 		t.Errorf("got %d up, want %d", got.Cost.WireUp, want)
 	}

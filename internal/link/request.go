@@ -29,9 +29,14 @@ type request struct {
 	ask      tenbit.Ask // as the caller gave it
 	wire     wire
 	limit    tenbit.Bits // what is left of the grant for the next try
-	past     *past       // the tenant's history, nil: without
+	past     *past       // of the tenant, where this exchange changes it
+	history  *history    // the tenant's, nil: without
 	model    codec.Model // of this exchange, nil: none
-	learning bool        // the model is the tenant's
+	coded    bool        // with the history
+	twinned  bool        // the draft stayed at home, since the origin has a twin
+	show     bool        // the twin had another draft: it travels
+	digest   uint32      // of the ask
+	answered uint32      // of the reply
 
 	sent     bool // the ask may have reached the origin
 	id       id
@@ -94,11 +99,16 @@ func (r *request) run(ctx context.Context) (tenbit.Reply, error) {
 		case errors.Is(err, errCutOff):
 			cut = err
 		case errors.As(err, &far) && r.fed == 0 && !plain && far.Code == CodeMismatch,
+			errors.As(err, &far) && r.fed == 0 && !r.show && far.Code == CodeNeedDraft,
 			errors.As(err, &far) && r.fed == 0 && cut != nil && far.Code == CodeUnknownID:
 			// The origin has nothing of it. What the refusal said is spent.
-			plain = plain || far.Code == CodeMismatch
-			if far.Code == CodeMismatch {
+			switch far.Code {
+			case CodeMismatch:
+				plain = true
 				r.forget()
+			case CodeNeedDraft:
+				r.show = true
+				s.twinned(false)
 			}
 			r.again()
 			if r.limit <= 0 {
@@ -114,19 +124,19 @@ func (r *request) run(ctx context.Context) (tenbit.Reply, error) {
 
 // forget begins the tenant's history anew, since the ends no longer agree.
 func (r *request) forget() {
-	if r.learning {
-		r.past.history = r.c.pasts.learner.Fresh()
+	if r.history != nil {
+		r.history, r.coded = &history{model: r.c.pasts.learner.Fresh()}, false
 	}
 }
 
 // learn takes a whole reply into the tenant's history.
 func (r *request) learn(reply tenbit.Reply, err error) {
 	switch {
-	case !r.learning:
+	case !r.coded || r.past == nil:
 	case errors.Is(err, ErrMismatch):
 		r.forget()
 	case err == nil:
-		r.past.history = r.c.pasts.learner.After(r.model, r.ask, reply)
+		r.history = r.history.after(r.c.pasts.learner, exchange{r.ask, reply, [2]uint32{r.digest, r.answered}})
 	}
 }
 
@@ -172,26 +182,22 @@ func (r *request) try(ctx context.Context, s *session, plain bool) (tenbit.Reply
 		return tenbit.Reply{}, err
 	}
 	st := newStream(&r.wire, t.Limit, r.fed)
-	var fr func() []byte
-	if r.sent {
-		fr = func() []byte { return resume{st.number, r.id, uint64(r.fed)}.append(nil) }
-	} else {
-		r.model, r.learning = s.model, false
-		if h := r.past; h != nil && model != nil && s.learn == r.c.pasts.learner.Form() {
-			model, r.model, r.learning = h.history, h.history, true
-		}
-		a, err := packAsk(t, model, r.learning)
-		if err != nil {
+	var a ask
+	if !r.sent {
+		if a, err = r.pack(s, t, model); err != nil {
 			return tenbit.Reply{}, err
 		}
-		r.id = a.id
-		fr = func() []byte { a.stream = st.number; return a.append(nil) }
 	}
 	if err := s.open(st); err != nil {
 		return tenbit.Reply{}, err
 	}
+	a.stream = st.number
+	var fr frame = a
+	if r.sent {
+		fr = resume{st.number, r.id, uint64(r.fed)}
+	}
 	select {
-	case s.out <- outgoing{fr(), &r.wire}:
+	case s.out <- outgoing{fr, &r.wire}:
 		if !r.sent {
 			r.sent, r.state = true, partial
 		}
@@ -210,6 +216,25 @@ func (r *request) try(ctx context.Context, s *session, plain bool) (tenbit.Reply
 		s.abandon(st)
 	}
 	return reply, err
+}
+
+// pack makes the ask's frame for s, and notes what it is coded with.
+func (r *request) pack(s *session, t tenbit.Ask, model codec.Model) (ask, error) {
+	k := kit{model: model, candidates: r.c.cfg.Candidates, twin: s.twin && !r.show && s.misses.Load() < maxTwinMisses}
+	r.model, r.coded = s.model, false
+	if r.history != nil && model != nil && s.learn == r.c.pasts.learner.Form() {
+		k.history, k.model, k.learns = r.history, r.history.model, r.past != nil
+		r.model, r.coded = k.model, true
+	}
+	if t.Draft == nil && len(t.Candidates) == 0 {
+		k.twin = false
+	}
+	if t.Stays && !k.twin {
+		t.Draft, r.ask.Draft = nil, nil
+	}
+	a, err := packAsk(t, k)
+	r.id, r.digest, r.twinned = a.id, a.digest, k.twin
+	return a, err
 }
 
 // terms is the ask as it goes out on s: within what is left, and in modes that
@@ -354,7 +379,10 @@ func (r *request) finish(s *session, e end, limit tenbit.Bits) (tenbit.Reply, er
 	case reply.Mode != tenbit.ModeNone && !r.ask.Modes.Has(reply.Mode):
 		return tenbit.Reply{}, fmt.Errorf("%w: mode %v wasn't offered", ErrProtocol, reply.Mode)
 	}
-	r.state = complete
+	r.state, r.answered = complete, e.sent.Digest
+	if r.twinned {
+		s.twinned(true)
+	}
 	reply.Usage = e.sent.Usage
 	return reply, nil
 }

@@ -15,10 +15,12 @@ import (
 const settleTimeout = 5 * time.Second
 
 // serve makes a reply: reserve, answer, settle. It ends when the handler does.
-// learns says that the model is the tenant's. The outcome is logged here.
-func (s *Server) serve(ctx context.Context, r *reply, a tenbit.Ask, model codec.Model, learns bool) {
+// learn notes what crossed. The outcome is logged here.
+func (s *Server) serve(ctx context.Context, r *reply, a tenbit.Ask, model codec.Model, learn func(tenbit.Sent) func()) {
 	began := time.Now()
-	sent, spent, err := s.answer(ctx, r, a, model, learns)
+	learnt := func() {}
+	sent, spent, err := s.answer(ctx, r, a, model, func(sent tenbit.Sent) { learnt = learn(sent) })
+	defer learnt()
 	log := s.cfg.Log.With("edge", r.edge.Name, "id", a.ID, "bits", spent, "took", time.Since(began).Round(time.Millisecond))
 	if err != nil {
 		log.Warn("no reply", "err", err)
@@ -27,14 +29,14 @@ func (s *Server) serve(ctx context.Context, r *reply, a tenbit.Ask, model codec.
 	log.Debug("replied", "mode", sent.Mode)
 }
 
-func (s *Server) answer(ctx context.Context, r *reply, a tenbit.Ask, model codec.Model, learns bool) (tenbit.Sent, tenbit.Bits, error) {
+func (s *Server) answer(ctx context.Context, r *reply, a tenbit.Ask, model codec.Model, whole func(tenbit.Sent)) (tenbit.Sent, tenbit.Bits, error) {
 	hold, err := s.reserve(ctx, r, &a)
 	var sent tenbit.Sent
 	if err == nil {
 		sent, err = s.handle(ctx, r, a, model)
 	}
-	if learns && err == nil {
-		r.edge.memories.keep(a.Tenant, model, exchange{a, sent.Reply})
+	if err == nil {
+		whole(sent)
 	}
 	code := codeOf(ctx, err)
 	spent := r.freeze(sent, code)

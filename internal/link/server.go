@@ -72,6 +72,10 @@ type ServerConfig struct {
 	Histories int
 	// Learner makes what is learnt, nil: [Texts] of Model.
 	Learner Learner
+	// Candidates codes final answers, nil: asks that have some go through zstd.
+	Candidates Candidates
+	// Twin makes the edge's drafts, nil: drafts travel.
+	Twin Twin
 
 	MaxStreams int           // requests at a time, 0: 64
 	MaxConns   int           // connections, 0: 8

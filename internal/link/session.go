@@ -22,11 +22,13 @@ type session struct {
 	modes tenbit.ModeSet
 	most  int   // streams
 	learn uint8 // the form of what the origin learns
+	twin  bool  // the origin runs the same small model
 
-	doubt atomic.Bool   // a reply didn't decode: go on without the model
-	out   chan outgoing // to the writer
-	wake  chan struct{} // there are cancels to write
-	done  chan struct{} // closed at the end, after err is set
+	doubt  atomic.Bool   // a reply didn't decode: go on without the model
+	misses atomic.Int32  // different drafts of the twin in a row
+	out    chan outgoing // to the writer
+	wake   chan struct{} // there are cancels to write
+	done   chan struct{} // closed at the end, after err is set
 
 	mu      sync.Mutex // guards all below
 	streams map[uint16]*stream
@@ -37,13 +39,13 @@ type session struct {
 
 // outgoing is a frame on its way to the writer.
 type outgoing struct {
-	frame []byte
+	frame frame
 	wire  *wire
 }
 
 func newSession(c *Client, conn *websocket.Conn, a ack) *session {
 	return &session{
-		c: c, conn: conn, model: c.cfg.Model, modes: tenbit.ModeSet(a.modes), most: int(a.streams), learn: a.learns,
+		c: c, conn: conn, model: c.cfg.Model, modes: tenbit.ModeSet(a.modes), most: int(a.streams), learn: a.learns, twin: a.twin,
 		out: make(chan outgoing), wake: make(chan struct{}, 1), done: make(chan struct{}),
 		streams: map[uint16]*stream{},
 	}
@@ -176,6 +178,7 @@ func (s *session) take(p []byte) error {
 
 // write sends frames until the session ends, cancels first.
 func (s *session) write(ctx context.Context) error {
+	var brief shorthand
 	for {
 		if err := s.writeCancels(ctx); err != nil {
 			return err
@@ -183,10 +186,15 @@ func (s *session) write(ctx context.Context) error {
 		select {
 		case <-s.wake:
 		case o := <-s.out:
-			if err := send(ctx, s.conn, o.frame); err != nil {
+			if a, ok := o.frame.(ask); ok {
+				brief.shorten(&a)
+				o.frame = a
+			}
+			p := o.frame.append(nil)
+			if err := send(ctx, s.conn, p); err != nil {
 				return fmt.Errorf("write: %w", err)
 			}
-			s.c.meter.give(o.wire, messageSize(len(o.frame), true), 0)
+			s.c.meter.give(o.wire, messageSize(len(p), true), 0)
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
@@ -260,6 +268,18 @@ func (s *session) drop(st *stream) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.streams, st.number)
+}
+
+// twinned notes whether the origin's twin had the draft of an ask.
+func (s *session) twinned(same bool) {
+	if same {
+		s.misses.Store(0)
+	} else {
+		s.misses.Add(1)
+	}
+	if f := s.c.cfg.Twinned; f != nil {
+		f(same)
+	}
 }
 
 // abandon cancels st. Its number stays taken until the origin has closed it;

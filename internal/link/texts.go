@@ -22,11 +22,29 @@ const (
 // errDigest says that the texts are not what the edge coded.
 var errDigest = errors.New("texts don't match their digest")
 
-// packAsk turns an ask into its frame, without the stream. The texts are coded
-// with model, or through zstd where that is shorter or model is nil; learns says
-// that the model is one that learns.
-func packAsk(t tenbit.Ask, model codec.Model, learns bool) (ask, error) {
-	a := ask{tenant: string(t.Tenant), limit: t.Limit, modes: t.Modes}
+// kit is what the texts of an ask are coded with. Without a model they go
+// through zstd; without a history, or where the origin has no twin, in full.
+type kit struct {
+	model      codec.Model // nil: none in common
+	history    *history    // the model's, nil: none
+	learns     bool        // the exchange changes the history
+	candidates Candidates  // nil: candidates are texts
+	twin       bool        // the origin makes draft and candidates itself
+}
+
+// Candidates codes the final answers of an ask's candidates.
+type Candidates interface {
+	// Write appends the candidates of a to e, given its request. An error says
+	// that they have no code.
+	Write(e *codec.Encoder, a tenbit.Ask) error
+	// Read is the inverse of Write; a has the request only.
+	Read(d *codec.Decoder, a tenbit.Ask) ([]tenbit.Candidate, error)
+}
+
+// packAsk turns an ask into its frame, without the stream: coded, or through
+// zstd where that is shorter or there is no model.
+func packAsk(t tenbit.Ask, k kit) (ask, error) {
+	a := ask{terms: terms{string(t.Tenant), t.Limit, t.Modes}}
 	if n, err := hex.Decode(a.id[:], []byte(t.ID)); err != nil || n != len(a.id) || len(t.ID) != 2*len(a.id) {
 		return ask{}, fmt.Errorf("ask: id of %d characters is not 32 hex digits", len(t.ID))
 	}
@@ -37,7 +55,17 @@ func packAsk(t tenbit.Ask, model codec.Model, learns bool) (ask, error) {
 		if c.Votes < 0 || c.Votes > maxVotes {
 			return ask{}, fmt.Errorf("ask: %d votes: %w", c.Votes, errRange)
 		}
-		a.votes = append(a.votes, uint64(c.Votes))
+	}
+	if k.history != nil {
+		a.shape, a.state = a.shape|shapeHistory, k.history.name()
+		if k.learns {
+			a.shape |= shapeLearns
+		}
+	}
+	a.digest = digestAsk(t, k.history)
+	if k.twin {
+		a.shape |= shapeTwin
+		t.Draft, t.Candidates = nil, nil
 	}
 	texts := a.texts(t)
 	for _, p := range texts {
@@ -46,20 +74,35 @@ func packAsk(t tenbit.Ask, model codec.Model, learns bool) (ask, error) {
 	if a.size > MaxTexts {
 		return ask{}, fmt.Errorf("ask: %d bytes of text: %w", a.size, errTooLong)
 	}
-	if learns {
-		a.shape, a.state = a.shape|shapeHistory, stateOf(model)
-	}
-	a.digest = codec.Digest(texts...)
 	a.payload = codec.ZstdCompress(joinTexts(texts))
-	if model != nil && a.size <= maxCoded {
-		if p := codeTexts(model, texts, a.shape, t.Request); len(p) < len(a.payload) {
-			a.payload, a.shape = p, a.shape|shapeCoded
-		}
+	if p, ok := codeTexts(texts, a.shape, t, k); ok && len(p) < len(a.payload)+len(a.votes) {
+		a.payload, a.shape, a.votes, a.size = p, a.shape|shapeCoded, nil, 0
 	}
 	if len(a.payload) > MaxAsk-512 {
 		return ask{}, fmt.Errorf("ask: %d bytes coded: %w", len(a.payload), errTooLong)
 	}
 	return a, nil
+}
+
+// digestAsk names what is asked, everything that steers the reply's coding.
+func digestAsk(t tenbit.Ask, h *history) uint32 {
+	var b []byte
+	parts := [][]byte{t.Request.Body}
+	if d := t.Draft; d != nil {
+		b = append(b, 1)
+		parts = append(parts, []byte(d.Content), d.ToolCalls, []byte(d.Refusal))
+	}
+	for _, c := range t.Candidates {
+		b = binary.AppendUvarint(b, uint64(c.Votes))
+		parts = append(parts, []byte(c.Answer))
+	}
+	if h != nil {
+		b = binary.BigEndian.AppendUint64(b, h.chain)
+	}
+	for _, p := range parts {
+		b = binary.AppendUvarint(b, uint64(len(p)))
+	}
+	return codec.Digest(append(parts, b)...)
 }
 
 // texts lists the texts of an ask in their order on the wire and notes the shape.
@@ -78,68 +121,96 @@ func (a *ask) texts(t tenbit.Ask) [][]byte {
 		}
 	}
 	for _, c := range t.Candidates {
+		a.shape |= shapeCandidates
+		a.votes = append(a.votes, uint64(c.Votes))
 		texts = append(texts, []byte(c.Answer))
 	}
 	return texts
 }
 
-// count is the number of texts in the frame.
-func (a *ask) count() int {
-	n := 1 + len(a.votes)
+// drafts is the number of texts that are parts of the draft.
+func (s shape) drafts() (n int) {
 	for _, bit := range []shape{shapeDraft, shapeTools, shapeRefusal} {
-		if a.shape&bit != 0 {
+		if s&bit != 0 {
 			n++
 		}
 	}
 	return n
 }
 
-// unpack reads the texts and the request in them. An error that wraps
-// errDigest asks for the texts without the model.
-func (a ask) unpack(model codec.Model) (tenbit.Ask, error) {
+// count is the number of texts in the frame, unless they are coded.
+func (a *ask) count() int { return 1 + a.shape.drafts() + len(a.votes) }
+
+// room bounds the memory that the texts take.
+func (a *ask) room() int64 {
+	if a.shape&shapeCoded != 0 {
+		a.size = maxCoded
+		if a.shape&shapeHistory != 0 {
+			a.size += maxRefBytes
+		}
+	}
+	return int64(a.size) + int64(len(a.payload))
+}
+
+// unpack reads the texts and the request in them. An error that wraps errDigest
+// asks for the texts without the model. Of an ask for a twin the digest is left
+// to be checked when the draft is made.
+func (a ask) unpack(k kit) (tenbit.Ask, error) {
 	t := tenbit.Ask{ID: hex.EncodeToString(a.id[:]), Tenant: tenbit.TenantID(a.tenant), Limit: a.limit, Modes: a.modes}
-	if a.shape&shapeHistory != 0 && model == nil {
+	if a.shape&shapeHistory != 0 && k.history == nil {
 		return t, fmt.Errorf("ask: %w: unknown history", errDigest)
 	}
-	texts, err := a.readTexts(model)
+	var err error
+	if a.shape&shapeCoded != 0 {
+		err = a.decodeTexts(&t, k)
+	} else {
+		err = a.splitTexts(&t)
+	}
 	if err != nil {
 		return t, fmt.Errorf("ask: %w", err)
 	}
-	if codec.Digest(texts...) != a.digest {
+	if a.shape&shapeTwin == 0 && digestAsk(t, k.history) != a.digest {
 		return t, fmt.Errorf("ask: %w", errDigest)
-	}
-	if t.Request, err = parseBody(texts[0]); err != nil {
-		return t, err
-	}
-	next := func() []byte { texts = texts[1:]; return texts[0] }
-	if a.shape&shapeDraft != 0 {
-		t.Draft = &tenbit.Message{Content: string(next())}
-		if a.shape&shapeTools != 0 {
-			t.Draft.ToolCalls = next()
-		}
-		if a.shape&shapeRefusal != 0 {
-			t.Draft.Refusal = string(next())
-		}
-	}
-	for _, v := range a.votes {
-		t.Candidates = append(t.Candidates, tenbit.Candidate{Answer: string(next()), Votes: int(v)})
 	}
 	return t, nil
 }
 
-func (a ask) readTexts(model codec.Model) ([][]byte, error) {
-	if a.shape&shapeCoded == 0 {
-		// The floor leaves room for zstd's window; splitTexts holds the size.
-		p, err := codec.ZstdDecompress(a.payload, max(a.size+binary.MaxVarintLen64*a.count(), 1<<20))
-		if err != nil {
-			return nil, err
-		}
-		return splitTexts(p, a.count(), a.size)
+// splitTexts reads texts that went through zstd.
+func (a ask) splitTexts(t *tenbit.Ask) error {
+	// The floor leaves room for zstd's window; splitTexts holds the size.
+	p, err := codec.ZstdDecompress(a.payload, max(a.size+binary.MaxVarintLen64*a.count(), 1<<20))
+	if err != nil {
+		return err
 	}
-	if model == nil {
-		return nil, fmt.Errorf("%w: no model was agreed", errDigest)
+	texts, err := splitTexts(p, a.count(), a.size)
+	if err != nil {
+		return err
 	}
-	return a.decodeTexts(model)
+	if t.Request, err = parseBody(texts[0]); err != nil {
+		return err
+	}
+	n := 1 + a.shape.drafts()
+	t.Draft = a.draft(texts[1:n])
+	for i, v := range a.votes {
+		t.Candidates = append(t.Candidates, tenbit.Candidate{Answer: string(texts[n+i]), Votes: int(v)})
+	}
+	return nil
+}
+
+// draft is the draft of these texts.
+func (a ask) draft(texts [][]byte) *tenbit.Message {
+	if a.shape&shapeDraft == 0 {
+		return nil
+	}
+	d := &tenbit.Message{Content: string(texts[0])}
+	texts = texts[1:]
+	if a.shape&shapeTools != 0 {
+		d.ToolCalls, texts = texts[0], texts[1:]
+	}
+	if a.shape&shapeRefusal != 0 {
+		d.Refusal = string(texts[0])
+	}
+	return d
 }
 
 // parseBody parses a request body. Both ends must see the same bytes, so it has
@@ -180,46 +251,85 @@ func splitTexts(p []byte, count, size int) ([][]byte, error) {
 	return texts, nil
 }
 
-// codeTexts writes one codeword: the body, the draft's parts given the prompt,
-// the candidates given prompt and draft.
-func codeTexts(m codec.Model, texts [][]byte, s shape, req tenbit.Request) []byte {
-	e := codec.NewEncoder()
-	c := contexts{model: m, shape: s, prompt: req.Prompt}
-	for i, t := range texts {
-		p := c.predictor(i, texts)
-		e.Write(p, t)
-		e.EndText(p)
+// codeTexts writes one codeword: the body but for what a ref holds, the draft's
+// parts given the prompt, the candidates given the request. False: there is no
+// model, a text is too long for it, or the candidates have no code.
+func codeTexts(texts [][]byte, s shape, t tenbit.Ask, k kit) ([]byte, bool) {
+	if k.model == nil || s&shapeCandidates != 0 && k.candidates == nil {
+		return nil, false
 	}
-	return append(e.Take(), e.Finish()...)
+	e := codec.NewEncoder()
+	left := maxCoded
+	write := func(p codec.Predictor, b []byte) {
+		if left -= len(b); left >= 0 {
+			e.Write(p, b)
+			e.EndText(p)
+		}
+	}
+	at := place{at: -1}
+	if k.history != nil {
+		at = find(k.history.refs, texts[0])
+		at.write(e, k.history.refs)
+	}
+	write(k.body(at), at.fresh(texts[0], k.refs()))
+	for _, p := range texts[1 : 1+s.drafts()] {
+		write(k.draft(t.Request), p)
+	}
+	if left < 0 {
+		return nil, false
+	}
+	if s&shapeCandidates != 0 && k.candidates.Write(e, t) != nil {
+		return nil, false
+	}
+	return append(e.Take(), e.Finish()...), true
 }
 
-// decodeTexts is the inverse of codeTexts. It stops at the size that the frame
-// named, and at maxCoded.
-func (a ask) decodeTexts(m codec.Model) ([][]byte, error) {
-	left := a.size
-	if left > maxCoded {
-		return nil, errTooLong
+// decodeTexts is the inverse of codeTexts. It stops at maxCoded.
+func (a ask) decodeTexts(t *tenbit.Ask, k kit) (err error) {
+	if k.model == nil || a.shape&shapeCandidates != 0 && k.candidates == nil {
+		return fmt.Errorf("%w: no model was agreed", errDigest)
 	}
 	d := codec.NewDecoder()
 	d.Feed(a.payload)
 	d.End()
-	texts := make([][]byte, 0, a.count())
-	c := contexts{model: m, shape: a.shape, prompt: func() string {
-		req, _ := tenbit.ParseRequest(texts[0]) // unpack tells what is wrong with it
-		return req.Prompt()
-	}}
-	for i := range a.count() {
-		t, _, err := d.Text(c.predictor(i, texts), nil, left)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", errDigest, err)
+	left := maxCoded
+	read := func(p codec.Predictor) (b []byte) {
+		if err == nil {
+			b, _, err = d.Text(p, nil, left)
+			left -= len(b)
 		}
-		left -= len(t)
-		texts = append(texts, t)
+		return b
 	}
-	if err := d.Finish(); err != nil || left != 0 {
-		return nil, errors.Join(errDigest, err)
+	at := place{at: -1}
+	if k.history != nil {
+		at, err = readPlace(d, k.history.refs)
 	}
-	return texts, nil
+	if err == nil {
+		body := at.whole(read(k.body(at)), k.refs())
+		if err == nil {
+			t.Request, err = parseBody(body)
+		}
+	}
+	if err != nil { // a body that makes no sense was coded with something else
+		return fmt.Errorf("%w: %w", errDigest, err)
+	}
+	var parts [][]byte
+	for range a.shape.drafts() {
+		parts = append(parts, read(k.draft(t.Request)))
+	}
+	if err == nil {
+		t.Draft = a.draft(parts)
+		if a.shape&shapeCandidates != 0 {
+			t.Candidates, err = k.candidates.Read(d, *t)
+		}
+	}
+	if err == nil {
+		err = d.Finish()
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", errDigest, err)
+	}
+	return nil
 }
 
 // usualBody primes the request's body: what most canonical bodies are written
@@ -229,41 +339,23 @@ const usualBody = `{"messages":[{"content":"You are a helpful assistant.","role"
 {"messages":[{"content":"How many are there?","role":"user"}],"model":"tenbit"}
 `
 
-// contexts primes the predictor of each text with those before it.
-type contexts struct {
-	model  codec.Model
-	shape  shape
-	prompt func() string // called once, after the first text
-
-	primed   bool
-	tail     []byte          // the end of the prompt
-	answered codec.Predictor // primed for the candidates
+func (k kit) refs() []ref {
+	if k.history == nil {
+		return nil
+	}
+	return k.history.refs
 }
 
-func (c *contexts) predictor(i int, texts [][]byte) codec.Predictor {
-	if i == 0 {
-		return c.model.Predictor([]byte(usualBody))
+// body primes the predictor of what is new in a body.
+func (k kit) body(at place) codec.Predictor {
+	if at.at < 0 {
+		return k.model.Predictor([]byte(usualBody))
 	}
-	if !c.primed {
-		c.primed = true
-		c.tail = []byte(c.prompt())
-		c.tail = c.tail[max(0, len(c.tail)-maxPrime):]
-	}
-	parts := 0 // of the draft
-	for _, bit := range []shape{shapeDraft, shapeTools, shapeRefusal} {
-		if c.shape&bit != 0 {
-			parts++
-		}
-	}
-	if i <= parts {
-		return c.model.Predictor(c.tail)
-	}
-	if c.answered == nil {
-		context := [][]byte{c.tail}
-		if parts > 0 {
-			context = append(context, texts[1][max(0, len(texts[1])-maxPrime):])
-		}
-		c.answered = c.model.Predictor(context...)
-	}
-	return codec.Fork(c.answered)
+	return k.model.Predictor(k.refs()[at.at][max(0, at.from-refTail):at.from])
+}
+
+// draft primes the predictor of a part of the draft.
+func (k kit) draft(req tenbit.Request) codec.Predictor {
+	prompt := req.Prompt()
+	return k.model.Predictor([]byte(prompt[max(0, len(prompt)-maxPrime):]))
 }

@@ -15,10 +15,13 @@ import (
 // newAsk makes an ask with a question of its own.
 func newAsk(t testing.TB, id, question string) tenbit.Ask {
 	t.Helper()
-	body, err := json.Marshal(map[string]any{
-		"model":    "large",
-		"messages": []any{map[string]any{"role": "user", "content": question}},
-	})
+	return askOf(t, id, []map[string]string{{"role": "user", "content": question}})
+}
+
+// askOf makes an ask of a conversation.
+func askOf(t testing.TB, id string, turns []map[string]string) tenbit.Ask {
+	t.Helper()
+	body, err := json.Marshal(map[string]any{"model": "large", "messages": turns})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +64,7 @@ func TestTexts(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			want := newAsk(t, "000102030405060708090a0b0c0d0e0f", prose)
 			tt.ask(&want)
-			a, err := packAsk(want, tt.model, false)
+			a, err := packAsk(want, kit{model: tt.model, candidates: spelt{}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -70,7 +73,7 @@ func TestTexts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := fr.(ask).unpack(tt.model)
+			got, err := fr.(ask).unpack(kit{model: tt.model, candidates: spelt{}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -83,11 +86,11 @@ func TestTexts(t *testing.T) {
 
 func TestTextsAreCoded(t *testing.T) {
 	a := newAsk(t, strings.Repeat("0", 32), "How many legs have three spiders and a cat, together?")
-	plain, err := packAsk(a, nil, false)
+	plain, err := packAsk(a, kit{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	coded, err := packAsk(a, codec.Default(), false)
+	coded, err := packAsk(a, kit{model: codec.Default()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +100,7 @@ func TestTextsAreCoded(t *testing.T) {
 }
 
 func TestBadTexts(t *testing.T) {
-	good, err := packAsk(newAsk(t, strings.Repeat("0", 32), "How many legs have three spiders and a cat, together?"), codec.Default(), false)
+	good, err := packAsk(newAsk(t, strings.Repeat("0", 32), "How many legs have three spiders and a cat, together?"), kit{model: codec.Default()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,10 +114,9 @@ func TestBadTexts(t *testing.T) {
 		{"another digest", func(a *ask) { a.digest++ }, errDigest},
 		{"a byte more", func(a *ask) { a.payload = append(a.payload[:len(a.payload):len(a.payload)], 1) }, errDigest},
 		{"a byte less", func(a *ask) { a.payload = a.payload[:len(a.payload)-1] }, errDigest},
-		{"a smaller size", func(a *ask) { a.size-- }, errDigest},
-		{"a larger size", func(a *ask) { a.size++ }, errDigest},
-		{"coded, and too large for it", func(a *ask) { a.size = maxCoded + 1 }, errTooLong},
-		{"a text more", func(a *ask) { a.votes = []uint64{1} }, errDigest},
+		{"a text more", func(a *ask) { a.shape |= shapeDraft }, errDigest},
+		{"candidates that nobody reads", func(a *ask) { a.shape |= shapeCandidates }, errDigest},
+		{"a history that is unknown", func(a *ask) { a.shape |= shapeHistory }, errDigest},
 		{"a codeword said to be zstd", func(a *ask) { a.shape &^= shapeCoded; a.payload = a.payload[1:] }, codec.ErrCorrupt},
 		{"not canonical", func(a *ask) {
 			a.shape, a.size, a.digest = 0, len(plainBody[0]), codec.Digest(plainBody[:]...)
@@ -124,7 +126,7 @@ func TestBadTexts(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			a := good
 			tt.ask(&a)
-			_, err := a.unpack(codec.Default())
+			_, err := a.unpack(kit{model: codec.Default()})
 			var re *tenbit.RequestError
 			if errors.As(tt.want, &re) {
 				if !errors.As(err, &re) {
@@ -139,29 +141,65 @@ func TestBadTexts(t *testing.T) {
 	}
 }
 
-// FuzzTexts unpacks any payload: no panic, and no more text than was announced.
+// FuzzTexts unpacks any payload: no panic, and what is read is what was packed.
 func FuzzTexts(f *testing.F) {
-	a, err := packAsk(newAsk(f, strings.Repeat("0", 32), "How many legs?"), codec.Default(), false)
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(uint8(a.shape), uint8(0), uint16(a.size), a.payload)
-	f.Add(uint8(shapeDraft), uint8(3), uint16(3), []byte{0, 1, 2, 3})
-	f.Fuzz(func(t *testing.T, s, votes uint8, size uint16, payload []byte) {
-		a := ask{shape: shape(s) & (shapes - 1), votes: make([]uint64, votes%maxCands), size: int(size), payload: payload}
-		if a.shape&shapeDraft == 0 {
-			a.shape &= shapeCoded
-		}
-		texts, err := a.readTexts(codec.Default())
+	seen := newAsk(f, strings.Repeat("0", 32), "How many legs have three spiders and a cat, together?")
+	h := &history{model: codec.Default(), refs: []ref{seen.Request.Body}, chain: 7}
+	for _, k := range []kit{{}, {model: codec.Default()}, {model: codec.Default(), history: h, learns: true}} {
+		a, err := packAsk(newAsk(f, strings.Repeat("0", 32), "How many legs?"), k)
 		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(uint8(a.shape), uint8(0), uint16(a.size), a.payload)
+	}
+	f.Add(uint8(shapeDraft|shapeCandidates), uint8(3), uint16(3), []byte{0, 1, 2, 3})
+	f.Fuzz(func(t *testing.T, s, votes uint8, size uint16, payload []byte) {
+		a := ask{shape: shape(s) &^ shapeTwin, size: int(size), payload: payload, state: h.name()}
+		if a.shape&(shapeCandidates|shapeCoded) == shapeCandidates {
+			a.votes = make([]uint64, 1+votes%(maxCands-1))
+		}
+		if !a.shape.valid() {
 			return
 		}
-		n := 0
-		for _, p := range texts {
-			n += len(p)
+		k := kit{model: codec.Default(), candidates: spelt{}}
+		if a.shape&shapeHistory != 0 {
+			k.history = h
 		}
-		if n != a.size || len(texts) != a.count() {
-			t.Errorf("got %d texts of %d bytes, announced %d of %d", len(texts), n, a.count(), a.size)
+		var got tenbit.Ask
+		var err error
+		if a.shape&shapeCoded != 0 {
+			err = a.decodeTexts(&got, k)
+		} else {
+			err = a.splitTexts(&got)
+		}
+		if err == nil && int64(len(got.Request.Body)) > a.room() {
+			t.Errorf("a body of %d bytes where %d were announced", len(got.Request.Body), a.room())
 		}
 	})
+}
+
+// spelt codes candidates byte by byte.
+type spelt struct{}
+
+func (spelt) Write(e *codec.Encoder, a tenbit.Ask) error {
+	e.Byte(byte(len(a.Candidates)))
+	for _, c := range a.Candidates {
+		e.Byte(byte(c.Votes))
+		p := codec.Default().Predictor([]byte(a.Request.Prompt()))
+		e.Write(p, []byte(c.Answer))
+		e.EndText(p)
+	}
+	return nil
+}
+
+func (spelt) Read(d *codec.Decoder, a tenbit.Ask) (cs []tenbit.Candidate, err error) {
+	n, err := d.Byte()
+	for i := 0; i < int(n) && err == nil; i++ {
+		var c tenbit.Candidate
+		votes, e := d.Byte()
+		text, _, e2 := d.Text(codec.Default().Predictor([]byte(a.Request.Prompt())), nil, 1<<16)
+		c.Answer, c.Votes, err = string(text), int(votes), errors.Join(e, e2)
+		cs = append(cs, c)
+	}
+	return cs, err
 }

@@ -75,6 +75,13 @@ func (f *fields) uint32() uint32 {
 	return 0
 }
 
+func (f *fields) uint64() uint64 {
+	if b := f.bytes(8); b != nil {
+		return binary.BigEndian.Uint64(b)
+	}
+	return 0
+}
+
 // string reads a length and that many bytes, at most limit.
 func (f *fields) string(limit int) string {
 	n := f.uint(1 << 32)
