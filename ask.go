@@ -28,6 +28,9 @@ type Ask struct {
 type Candidate struct {
 	Answer string
 	Votes  int
+	// Hash stands for an answer that is dearer to send than 32 bits: the first of
+	// HMAC-SHA-256 under the request's body. Answer is "" then, at both ends. 0: none.
+	Hash uint32
 }
 
 // Sink receives text as it becomes final, cut only between characters where

@@ -18,15 +18,6 @@ func none(d policy.Draft) bool {
 	return d.Completion.Finish == ""
 }
 
-// question is what the edge tells the far side of a draft.
-func question(req tenbit.Request, d policy.Draft) tenbit.Ask {
-	ask := tenbit.Ask{Request: req, Candidates: d.Candidates}
-	if !none(d) && len(d.Candidates) == 0 {
-		ask.Draft = &d.Completion.Message
-	}
-	return ask
-}
-
 // bought makes the answer that a reply leads to.
 func (g *Gateway) bought(ctx context.Context, o Order, d policy.Draft, r tenbit.Reply) tenbit.Answer {
 	a := drafted(d, "")

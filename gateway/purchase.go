@@ -39,7 +39,7 @@ func (g *Gateway) reserve(ctx context.Context, o Order) (*purchase, error) {
 // escalate asks the far side once and settles what that cost, also when it
 // fails and when the client has gone.
 func (p *purchase) escalate(ctx context.Context, d policy.Draft) (tenbit.Reply, error) {
-	ask := question(p.o.Request, d)
+	ask := d.Ask(p.o.Request)
 	ask.ID, ask.Tenant = p.g.asks.next(), p.o.Tenant.ID
 	p.g.Log.Debug("asked", "request", p.o.ID, "ask", ask.ID)
 	ask.Limit, ask.Modes = p.hold.Granted, p.o.Modes&p.g.Modes

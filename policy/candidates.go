@@ -1,6 +1,9 @@
 package policy
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 
 	"tenbit"
@@ -57,8 +60,7 @@ func codeCandidates(c coder, req tenbit.Request, cs []tenbit.Candidate) ([]tenbi
 		if now.Votes, err = codeVotes(c, now.Votes, out); err != nil {
 			return nil, err
 		}
-		l := newLiteral(tenbit.Ask{Request: req, Candidates: out}, nil)
-		if now.Answer, err = l.code(c, now.Answer); err != nil {
+		if now, err = codeCandidate(c, req, out, now); err != nil {
 			return nil, err
 		}
 		out = append(out, now)
@@ -67,6 +69,74 @@ func codeCandidates(c coder, req tenbit.Request, cs []tenbit.Candidate) ([]tenbi
 		return nil, errors.New("too many candidates")
 	}
 	return out, nil
+}
+
+// codeCandidate walks over what one candidate says.
+func codeCandidate(c coder, req tenbit.Request, before []tenbit.Candidate, now tenbit.Candidate) (tenbit.Candidate, error) {
+	hashed, err := c.symbol(b2i(now.Hash != 0), hashOdds(before))
+	if err != nil {
+		return now, err
+	}
+	if hashed == 0 {
+		l := newLiteral(tenbit.Ask{Request: req, Candidates: before}, nil)
+		now.Answer, err = l.code(c, now.Answer)
+		return now, err
+	}
+	for shift := 24; shift >= 0; shift -= 8 {
+		b, err := c.byte(byte(now.Hash >> shift))
+		if err != nil {
+			return now, err
+		}
+		now.Hash |= uint32(b) << shift
+	}
+	if now.Hash == 0 {
+		err = errors.New("a hash of nothing")
+	}
+	return now, err
+}
+
+// hashOdds are those of a candidate's text and of its hash: only terms are long,
+// and only where the first was one.
+func hashOdds(before []tenbit.Candidate) []uint32 {
+	if len(before) > 0 && kindOf(before[0].Answer) == KindText {
+		return []uint32{3, 1}
+	}
+	return []uint32{255, 1}
+}
+
+// dearer is from how many bits on a candidate's hash goes up instead of its text.
+const dearer = 160 * tenbit.Bit
+
+// hashed are the candidates as they travel: the first as it is, since it tells
+// what answers look like, others as hashes where that is cheaper.
+func hashed(req tenbit.Request, cs []tenbit.Candidate) []tenbit.Candidate {
+	out := make([]tenbit.Candidate, 0, len(cs))
+	for i, c := range cs {
+		if i > 0 && len(c.Answer) > 6 && kindOf(c.Answer) == KindText {
+			e := codec.NewEncoder()
+			l := newLiteral(tenbit.Ask{Request: req, Candidates: out}, nil)
+			if _, err := l.code(writer{e}, c.Answer); err != nil || tenbit.Bits(e.Millibits()) > dearer {
+				c.Hash, c.Answer = hashOf(req, c.Answer), ""
+			}
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// hashOf is an answer's hash, never 0.
+func hashOf(req tenbit.Request, answer string) uint32 {
+	h := hmac.New(sha256.New, req.Body)
+	h.Write([]byte(answer))
+	return max(binary.BigEndian.Uint32(h.Sum(nil)), 1)
+}
+
+// stands reports whether a candidate is this answer.
+func stands(req tenbit.Request, c tenbit.Candidate, answer string) bool {
+	if c.Hash != 0 {
+		return c.Hash == hashOf(req, answer)
+	}
+	return c.Answer == answer
 }
 
 // codeVotes walks over a count of at least one, at most that of the last.

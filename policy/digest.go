@@ -29,6 +29,7 @@ func (s *scene) digest(r tenbit.Reply) uint32 {
 	for _, c := range s.ask.Candidates {
 		add([]byte(c.Answer))
 		lengths = binary.AppendVarint(lengths, int64(c.Votes))
+		lengths = binary.AppendUvarint(lengths, uint64(c.Hash))
 	}
 	add(binary.AppendVarint([]byte{byte(r.Mode), OddsVersion}, int64(r.Index)))
 	add([]byte(r.Answer))

@@ -79,6 +79,16 @@ func (d Drafter) Draft(ctx context.Context, req tenbit.Request) (Draft, error) {
 	return out, nil
 }
 
+// Ask is what the edge tells the far side of the draft of req: the candidates
+// where there are any, else the draft.
+func (d Draft) Ask(req tenbit.Request) tenbit.Ask {
+	ask := tenbit.Ask{Request: req, Candidates: hashed(req, d.Candidates)}
+	if d.Completion.Finish != "" && len(d.Candidates) == 0 {
+		ask.Draft = &d.Completion.Message
+	}
+	return ask
+}
+
 // vote counts final answers. A sample without one has no vote, but counts as a
 // doubt in the confidence.
 func (d *Draft) vote(question string, samples []tenbit.Completion) {

@@ -194,7 +194,7 @@ func stateable(question, a string) (string, bool) {
 // candidate is the index of the candidate with this answer, or -1.
 func candidate(ask tenbit.Ask, answer string) int {
 	cs := ask.Candidates[:min(len(ask.Candidates), maxCandidates)]
-	return slices.IndexFunc(cs, func(c tenbit.Candidate) bool { return c.Answer == answer })
+	return slices.IndexFunc(cs, func(c tenbit.Candidate) bool { return stands(ask.Request, c, answer) })
 }
 
 func (s *scene) codeFull(c coder, f form, r tenbit.Reply) (tenbit.Reply, error) {

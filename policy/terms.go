@@ -43,7 +43,9 @@ func newTerms(ask tenbit.Ask) terms {
 		add(ask.Draft.Content, 1, proseOrder)
 	}
 	for _, c := range ask.Candidates[:min(len(ask.Candidates), maxCandidates)] {
-		add(c.Answer, 2, 0)
+		if c.Hash == 0 {
+			add(c.Answer, 2, 0)
+		}
 	}
 	t.experts = newExperts(ask)
 	return t

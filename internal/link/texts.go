@@ -94,6 +94,7 @@ func digestAsk(t tenbit.Ask, h *history) uint32 {
 	}
 	for _, c := range t.Candidates {
 		b = binary.AppendUvarint(b, uint64(c.Votes))
+		b = binary.BigEndian.AppendUint32(b, c.Hash)
 		parts = append(parts, []byte(c.Answer))
 	}
 	if h != nil {
