@@ -19,6 +19,10 @@ type Ask struct {
 	// votes first, first seen on ties. Empty for open questions.
 	Candidates []Candidate
 
+	// Questions are the small model's, about the draft; only where a reply can
+	// answer them.
+	Questions []Question
+
 	// Sink receives a full reply while it is decoded, nil when the client did
 	// not ask for a stream. It never travels.
 	Sink Sink
@@ -33,6 +37,22 @@ type Candidate struct {
 	Hash uint32
 }
 
+// Question is one that yes or no answers.
+type Question struct {
+	Text string
+	Yes  uint8 // how likely a yes is to the asker, of 256
+}
+
+// YesNo answers a question.
+type YesNo uint8
+
+// The answers. CannotSay is an erasure, never a no.
+const (
+	No YesNo = iota
+	Yes
+	CannotSay
+)
+
 // Sink receives text as it becomes final, cut only between characters where
 // the text is UTF-8. An error ends the escalation.
 type Sink func(text string) error
@@ -42,7 +62,9 @@ type Reply struct {
 	Mode    Mode
 	Index   int     // ModeSelect: which candidate
 	Answer  string  // ModeAnswer: the final answer
-	Message Message // ModeFull, ModePlain: the whole message
+	Answers []YesNo // ModeAsk: one for each question
+	Hint    string  // ModeHint: a line of advice to the small model
+	Message Message // ModeFull, ModePlain: the whole message; ModeBrief: the shortest
 	Finish  Finish  // ModeFull, ModePlain
 	Cut     bool    // the limit was reached: Message is a prefix, Finish is "length"
 	Usage   Usage   // of the large model

@@ -44,14 +44,14 @@ func (g *Gateway) Answer(ctx context.Context, o Order) (tenbit.Answer, error) {
 	if err != nil {
 		return g.unbought(o, draft, tenbit.Cost{}, err)
 	}
-	reply, err := buy.escalate(ctx, draft)
+	reply, asked, err := buy.escalate(ctx, draft)
 	if err != nil {
 		return g.unbought(o, draft, reply.Cost, err)
 	}
 	if none(draft) && reply.Mode == tenbit.ModeNone {
 		return tenbit.Answer{Cost: reply.Cost}, localDown(errNothing)
 	}
-	return g.store(ctx, o, g.bought(ctx, o, draft, reply)), nil
+	return g.store(ctx, o, g.bought(ctx, o, draft, asked, reply)), nil
 }
 
 // errNothing says that neither end had an answer.

@@ -19,7 +19,7 @@ func none(d policy.Draft) bool {
 }
 
 // bought makes the answer that a reply leads to.
-func (g *Gateway) bought(ctx context.Context, o Order, d policy.Draft, r tenbit.Reply) tenbit.Answer {
+func (g *Gateway) bought(ctx context.Context, o Order, d policy.Draft, asked []tenbit.Question, r tenbit.Reply) tenbit.Answer {
 	a := drafted(d, "")
 	a.Route, a.Cost = tenbit.Route(r.Mode.String()), r.Cost
 	switch r.Mode {
@@ -29,6 +29,17 @@ func (g *Gateway) bought(ctx context.Context, o Order, d policy.Draft, r tenbit.
 	case tenbit.ModeAnswer:
 		c := policy.Resolve(ctx, g.Drafter.Local, o.Request, &d.Completion.Message, r.Answer)
 		a.Message, a.Finish, a.Usage = c.Message, c.Finish, c.Usage
+	case tenbit.ModeAsk, tenbit.ModeHint:
+		if c, ok := policy.Revise(ctx, g.Drafter.Local, o.Request, d.Completion.Message, asked, r); ok {
+			a.Message, a.Finish, a.Usage = c.Message, c.Finish, c.Usage
+		}
+	case tenbit.ModeBrief:
+		a.Message, a.Finish, a.Usage = r.Message, r.Finish, r.Usage
+		if g.Expand {
+			if c, ok := policy.Expand(ctx, g.Drafter.Local, o.Request, r.Message.Content); ok {
+				a.Message, a.Finish, a.Usage = c.Message, c.Finish, c.Usage
+			}
+		}
 	case tenbit.ModeFull, tenbit.ModePlain:
 		a.Message, a.Finish, a.Usage = r.Message, r.Finish, r.Usage
 		if r.Cut {

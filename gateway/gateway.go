@@ -63,6 +63,7 @@ type Gateway struct {
 	Log     *slog.Logger
 
 	LocalDown  LocalDown
+	Expand     bool          // the local model writes out brief answers
 	MaxBody    int64         // largest request body in bytes
 	MaxActive  int           // requests walked at the same time; more get 503
 	Patience   time.Duration // silence after which a stream is opened without text

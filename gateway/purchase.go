@@ -38,11 +38,14 @@ func (g *Gateway) reserve(ctx context.Context, o Order) (*purchase, error) {
 
 // escalate asks the far side once and settles what that cost, also when it
 // fails and when the client has gone.
-func (p *purchase) escalate(ctx context.Context, d policy.Draft) (tenbit.Reply, error) {
+func (p *purchase) escalate(ctx context.Context, d policy.Draft) (tenbit.Reply, []tenbit.Question, error) {
 	ask := d.Ask(p.o.Request)
 	ask.ID, ask.Tenant = p.g.asks.next(), p.o.Tenant.ID
 	p.g.Log.Debug("asked", "request", p.o.ID, "ask", ask.ID)
 	ask.Limit, ask.Modes = p.hold.Granted, p.o.Modes&p.g.Modes
+	if policy.Asks(ask) {
+		ask.Questions = p.g.Drafter.Questions(ctx, ask)
+	}
 	left := false
 	if p.o.Sink != nil {
 		ask.Sink = func(text string) error {
@@ -56,7 +59,7 @@ func (p *purchase) escalate(ctx context.Context, d policy.Draft) (tenbit.Reply, 
 	if err != nil && left {
 		err = errors.Join(errBroken, err)
 	}
-	return reply, err
+	return reply, ask.Questions, err
 }
 
 // askIDs makes the ids of asks: this process's prefix and a count, so that the

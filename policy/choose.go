@@ -81,6 +81,8 @@ func (s *scene) options(comp tenbit.Completion) [][]tenbit.Reply {
 		tiers = append(tiers, []tenbit.Reply{{Mode: tenbit.ModeAnswer, Answer: answer}}, whole)
 	case s.closed:
 		tiers = append(tiers, whole)
+	case judged(s.ask, s.closed) && strings.TrimSpace(comp.Message.Content) == draftOK:
+		tiers = append(tiers, []tenbit.Reply{{Mode: tenbit.ModeAccept}})
 	default:
 		if s.ask.Draft != nil && equal(*s.ask.Draft, comp.Message, s.ask.Request.JSON) {
 			tiers = append(tiers, []tenbit.Reply{{Mode: tenbit.ModeAccept}})

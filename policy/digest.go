@@ -33,6 +33,14 @@ func (s *scene) digest(r tenbit.Reply) uint32 {
 	}
 	add(binary.AppendVarint([]byte{byte(r.Mode), OddsVersion}, int64(r.Index)))
 	add([]byte(r.Answer))
+	add([]byte(r.Hint))
+	for _, q := range s.ask.Questions {
+		add([]byte(q.Text))
+		lengths = append(lengths, q.Yes)
+	}
+	for _, a := range r.Answers {
+		lengths = append(lengths, byte(a))
+	}
 	message(r.Message)
 	add([]byte(r.Finish))
 	return codec.Digest(append(parts, lengths)...)

@@ -60,7 +60,7 @@ func ExampleDrafter() {
 	fmt.Println(draft.Candidates, draft.Confidence, err)
 	fmt.Println(policy.Gate{Confidence: 0.95}.Local(draft))
 	// Output:
-	// [{42 4}] 0.9 <nil>
+	// [{42 4 0}] 0.9 <nil>
 	// false
 }
 

@@ -99,6 +99,20 @@ func modeOdds(ask tenbit.Ask, closed bool, votes []uint64, habits *Habits) odds 
 	return o
 }
 
+// planOdds are those of a plan other than the whole answer: three quarters for
+// what was asked for, accept where there is a draft.
+func planOdds(ask tenbit.Ask, p plan) odds {
+	var o odds
+	o.add(tenbit.ModeNone, oddsTotal/64)
+	rest := uint64(oddsTotal - oddsTotal/64)
+	if ask.Modes.Has(tenbit.ModeAccept) && ask.Draft != nil {
+		o.add(tenbit.ModeAccept, rest/4)
+		rest -= rest / 4
+	}
+	o.add(map[plan]tenbit.Mode{planBrief: tenbit.ModeBrief, planHint: tenbit.ModeHint, planAnswer: tenbit.ModeAsk}[p], rest)
+	return o
+}
+
 // closedWeights are the weights of accept, select and answer: a candidate
 // weighs the square of its votes, "none of them" as many as there are samples
 // and further candidates: the likelier the fewer agree, as in PPM.

@@ -51,6 +51,15 @@ func (o Origin) serve(ctx context.Context, ask tenbit.Ask, send func(p []byte) e
 		}
 	}
 	s := newScene(o.Codec, ask)
+	if s.plan != planWhole {
+		err = o.condensed(ctx, s, req, &out, send)
+		return out, err
+	}
+	told := ask
+	told.Request = req
+	if req, err = s.plan.request(told, s.closed); err != nil {
+		return out, err
+	}
 	st := newStream(s, send)
 	var sampling tenbit.Sampling
 	if early && s.streams() {
@@ -76,6 +85,40 @@ func (o Origin) serve(ctx context.Context, ask tenbit.Ask, send func(p []byte) e
 	out.Sent, err = st.finish(comp.Finish)
 	out.Usage = comp.Usage
 	return out, err
+}
+
+// condensed answers with less than the whole answer: what the plan asks for,
+// "the draft is right", or "cannot say".
+func (o Origin) condensed(ctx context.Context, s *scene, req tenbit.Request, out *served, send func([]byte) error) error {
+	told := s.ask
+	told.Request = req
+	req, err := s.plan.request(told, s.closed)
+	if err != nil {
+		return err
+	}
+	best := coded{}
+	for try := range 2 { // what can't be read is asked for once more
+		comp, err := o.Large.Complete(ctx, req, tenbit.Sampling{})
+		out.Usage = tenbit.Usage{Prompt: out.Usage.Prompt + comp.Usage.Prompt, Completion: out.Usage.Completion + comp.Usage.Completion}
+		out.cost = out.cost.Add(comp.Cost)
+		if err != nil {
+			return fmt.Errorf("ask the large model: %w", err)
+		}
+		var ok bool
+		if best, ok, err = s.condense(comp); err != nil {
+			return err
+		}
+		if ok || try > 0 {
+			break
+		}
+	}
+	usage := out.Usage
+	out.Sent = tenbit.Sent{Digest: best.digest, Bits: best.bits, Mode: best.reply.Mode, Usage: usage, Reply: best.reply}
+	out.fits = true
+	if len(best.bytes) == 0 {
+		return nil
+	}
+	return send(best.bytes)
 }
 
 // whole answers with a completion that is all there.

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"regexp"
 	"strings"
@@ -31,35 +30,9 @@ func Resolve(ctx context.Context, local Model, req tenbit.Request, draft *tenbit
 	return tenbit.Completion{Message: tenbit.Message{Content: state(req, text, answer)}, Finish: tenbit.FinishStop}
 }
 
-// tell is the request with the answer in it. The turn is added to the last
-// user turn's end, so that every chat template takes it.
+// tell is the request with the answer in it.
 func tell(req tenbit.Request, answer string) (tenbit.Request, error) {
-	var body struct {
-		Messages []json.RawMessage `json:"messages"`
-	}
-	if err := json.Unmarshal(req.Body, &body); err != nil {
-		return req, fmt.Errorf("read a canonical request: %w", err)
-	}
-	note := fmt.Sprintf("The final answer to this question is known to be: %s\nSolve it so that you arrive there, and end with the line\nAnswer: %[1]s", answer)
-	turn, err := json.Marshal(map[string]string{"role": "user", "content": req.Question() + "\n\n" + note})
-	if err != nil {
-		return req, err
-	}
-	if n := len(req.Messages); n > 0 && req.Messages[n-1].Role == "user" && onlyText(body.Messages[n-1]) {
-		body.Messages[n-1] = turn
-	} else {
-		body.Messages = append(body.Messages, turn)
-	}
-	return req.WithModel("", map[string]any{"messages": body.Messages})
-}
-
-// onlyText reports a turn whose content is one string, so nothing is lost when
-// it is written anew.
-func onlyText(turn json.RawMessage) bool {
-	var m map[string]any
-	_ = json.Unmarshal(turn, &m)
-	_, ok := m["content"].(string)
-	return ok && len(m) == 2
+	return withNote(req, "resolve", note{Answer: answer}, nil)
 }
 
 func states(req tenbit.Request, text, answer string) bool {

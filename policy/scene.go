@@ -37,6 +37,7 @@ type scene struct {
 	model  codec.Model
 	ask    tenbit.Ask
 	closed bool
+	plan   plan
 	odds   odds
 	votes  []uint64
 	habits *Habits // nil: as shipped
@@ -48,14 +49,18 @@ type scene struct {
 // newScene prepares a reply to ask. Without a model, full is off.
 func newScene(m codec.Model, ask tenbit.Ask) *scene {
 	if m == nil {
-		ask.Modes &^= tenbit.Modes(tenbit.ModeFull)
+		ask.Modes &^= tenbit.Modes(tenbit.ModeFull, tenbit.ModeBrief, tenbit.ModeHint)
 	}
 	r := ask.Request
 	s := &scene{model: m, ask: ask, closed: len(ask.Candidates) > 0 && !r.Tools && !r.JSON, votes: voteWeights(ask)}
 	if e, ok := m.(*Experienced); ok {
 		s.habits = &e.habits
 	}
+	s.plan = planOf(ask, s.closed)
 	s.odds = modeOdds(ask, s.closed, s.votes, s.habits)
+	if s.plan != planWhole {
+		s.odds = planOdds(ask, s.plan)
+	}
 	if s.allows(tenbit.ModeAccept) {
 		s.first = 1
 	}
@@ -157,6 +162,16 @@ func (s *scene) codePayload(c coder, r tenbit.Reply) (tenbit.Reply, error) {
 		if r.Answer, err = newLiteral(s.ask, s.habits).code(c, r.Answer); err == nil {
 			err = s.checkAnswer(r.Answer)
 		}
+	case tenbit.ModeAsk:
+		r.Answers, err = codeAnswers(c, s.ask.Questions, r.Answers)
+	case tenbit.ModeHint:
+		var b []byte
+		b, err = c.text(s.predictor(), []byte(r.Hint), maxScan)
+		r.Hint = string(b)
+	case tenbit.ModeBrief:
+		var b []byte
+		b, err = c.text(s.predictor(), []byte(r.Message.Content), s.maxText())
+		r.Message, r.Finish = tenbit.Message{Content: string(b)}, tenbit.FinishStop
 	case tenbit.ModeFull:
 		var i int
 		if i, err = c.symbol(int(formOf(r.Message)), s.formOdds()); err == nil {
@@ -168,6 +183,20 @@ func (s *scene) codePayload(c coder, r tenbit.Reply) (tenbit.Reply, error) {
 		err = fmt.Errorf("mode %v has no payload here", r.Mode)
 	}
 	return r, err
+}
+
+// codeAnswers walks over the answers to all questions.
+func codeAnswers(c coder, asked []tenbit.Question, answers []tenbit.YesNo) ([]tenbit.YesNo, error) {
+	out := make([]tenbit.YesNo, len(asked))
+	copy(out, answers)
+	for i, q := range asked {
+		a, err := c.symbol(int(out[i]), answerOdds(q))
+		if err != nil {
+			return nil, err
+		}
+		out[i] = tenbit.YesNo(a)
+	}
+	return out, nil
 }
 
 // checkAnswer rejects an answer that another form of the reply says: one that

@@ -55,7 +55,8 @@ func (s *scene) streams() bool {
 func (st *stream) write(text string) error {
 	if !st.begun {
 		st.held = append(st.held, text...)
-		if len(strings.TrimSpace(string(st.held))) == 0 || st.repeatsDraft() {
+		if s := strings.TrimSpace(string(st.held)); s == "" || st.repeatsDraft() ||
+			judged(st.scene.ask, st.scene.closed) && strings.HasPrefix(draftOK, s) {
 			return nil
 		}
 		text = string(st.held)

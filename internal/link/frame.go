@@ -41,6 +41,9 @@ const (
 	maxModels = 8         // fingerprints in a hello
 	maxTenant = 64        // bytes of a tenant's id
 	maxCands  = 64        // candidates in an ask
+	// questions in an ask, and bytes of one
+	maxQuestions = 10
+	maxQuestion  = 256
 
 	// MaxAsk is the most bytes that an ask frame may have.
 	MaxAsk = 4 << 20

@@ -60,6 +60,7 @@ type ask struct {
 	terms
 	shape  shape
 	votes  []uint64 // one for each candidate, unless they are in the codeword
+	likely []byte   // P(yes) of each question, likewise
 	size   int      // of all texts together, in bytes, unless they are a codeword
 	state  uint8    // name of the history that the exchange is coded with
 	digest uint32   // of what is asked, and of the history
@@ -75,17 +76,19 @@ type terms struct {
 }
 
 // shape says which texts an ask has and how they are written.
-type shape uint8
+type shape uint16
 
 const (
 	shapeDraft      shape = 1 << iota // the draft's content
-	shapeTools                        // the draft's tool calls
-	shapeRefusal                      // the draft's refusal
 	shapeCoded                        // the texts are one codeword; else lengths and texts, through zstd
 	shapeHistory                      // the model is a history
 	shapeLearns                       // which learns this exchange
-	shapeTwin                         // draft and candidates stay at home: the origin makes them itself
+	shapeTwin                         // what the edge made of the request stays at home: the origin makes it itself
 	shapeCandidates                   // there are candidates
+	shapeQuestions                    // there are questions
+	shapeTools                        // the draft's tool calls
+	shapeRefusal                      // the draft's refusal
+	shapes
 )
 
 // valid reports whether the parts go together.
@@ -93,7 +96,7 @@ func (s shape) valid() bool {
 	switch {
 	case s&shapeDraft == 0 && s&(shapeTools|shapeRefusal) != 0,
 		s&shapeHistory == 0 && s&shapeLearns != 0,
-		s&shapeTwin != 0 && s&(shapeDraft|shapeCandidates) != 0:
+		s&shapeTwin != 0 && s&(shapeDraft|shapeCandidates|shapeQuestions) != 0:
 		return false
 	}
 	return true
@@ -112,7 +115,7 @@ func readAsk(f *fields, stream uint16) frame {
 		a.limit = tenbit.Bits(f.uint(uint64(tenbit.MaxBits)))
 		a.modes = tenbit.ModeSet(f.uint(1<<16 - 1))
 	}
-	if a.shape = shape(f.byte()); !a.shape.valid() {
+	if a.shape = shape(f.uint(uint64(shapes) - 1)); !a.shape.valid() {
 		f.fail(errRange)
 	}
 	if a.shape&shapeCoded == 0 {
@@ -120,6 +123,9 @@ func readAsk(f *fields, stream uint16) frame {
 			for range f.uintFrom(1, maxCands) {
 				a.votes = append(a.votes, f.uint(maxVotes))
 			}
+		}
+		if a.shape&shapeQuestions != 0 {
+			a.likely = f.bytes(int(f.uintFrom(1, maxQuestions)))
 		}
 		a.size = int(f.uint(MaxTexts))
 	}
@@ -141,13 +147,16 @@ func (a ask) append(b []byte) []byte {
 		b = binary.AppendUvarint(b, uint64(a.limit))
 		b = binary.AppendUvarint(b, uint64(a.modes))
 	}
-	b = append(b, byte(a.shape))
+	b = binary.AppendUvarint(b, uint64(a.shape))
 	if a.shape&shapeCoded == 0 {
 		if a.shape&shapeCandidates != 0 {
 			b = binary.AppendUvarint(b, uint64(len(a.votes)))
 			for _, v := range a.votes {
 				b = binary.AppendUvarint(b, v)
 			}
+		}
+		if a.shape&shapeQuestions != 0 {
+			b = append(binary.AppendUvarint(b, uint64(len(a.likely))), a.likely...)
 		}
 		b = binary.AppendUvarint(b, uint64(a.size))
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 
 	"tenbit"
 	"tenbit/codec"
@@ -51,6 +52,11 @@ func packAsk(t tenbit.Ask, k kit) (ask, error) {
 	if len(a.tenant) > maxTenant || len(t.Candidates) > maxCands || t.Limit < 0 || t.Limit > tenbit.MaxBits {
 		return ask{}, fmt.Errorf("ask: tenant, candidates or limit: %w", errRange)
 	}
+	for _, q := range t.Questions {
+		if len(q.Text) > maxQuestion || len(t.Questions) > maxQuestions {
+			return ask{}, fmt.Errorf("ask: questions: %w", errTooLong)
+		}
+	}
 	for _, c := range t.Candidates {
 		if c.Votes < 0 || c.Votes > maxVotes {
 			return ask{}, fmt.Errorf("ask: %d votes: %w", c.Votes, errRange)
@@ -65,7 +71,7 @@ func packAsk(t tenbit.Ask, k kit) (ask, error) {
 	a.digest = digestAsk(t, k.history)
 	if k.twin {
 		a.shape |= shapeTwin
-		t.Draft, t.Candidates = nil, nil
+		t.Draft, t.Candidates, t.Questions = nil, nil, nil
 	}
 	texts := a.texts(t)
 	for _, p := range texts {
@@ -76,7 +82,7 @@ func packAsk(t tenbit.Ask, k kit) (ask, error) {
 	}
 	a.payload = codec.ZstdCompress(joinTexts(texts))
 	if p, ok := codeTexts(texts, a.shape, t, k); ok && len(p) < len(a.payload)+len(a.votes) {
-		a.payload, a.shape, a.votes, a.size = p, a.shape|shapeCoded, nil, 0
+		a.payload, a.shape, a.votes, a.likely, a.size = p, a.shape|shapeCoded, nil, nil, 0
 	}
 	if len(a.payload) > MaxAsk-512 {
 		return ask{}, fmt.Errorf("ask: %d bytes coded: %w", len(a.payload), errTooLong)
@@ -96,6 +102,10 @@ func digestAsk(t tenbit.Ask, h *history) uint32 {
 		b = binary.AppendUvarint(b, uint64(c.Votes))
 		b = binary.BigEndian.AppendUint32(b, c.Hash)
 		parts = append(parts, []byte(c.Answer))
+	}
+	for _, q := range t.Questions {
+		b = append(b, q.Yes)
+		parts = append(parts, []byte(q.Text))
 	}
 	if h != nil {
 		b = binary.BigEndian.AppendUint64(b, h.chain)
@@ -126,6 +136,11 @@ func (a *ask) texts(t tenbit.Ask) [][]byte {
 		a.votes = append(a.votes, uint64(c.Votes))
 		texts = append(texts, []byte(c.Answer))
 	}
+	for _, q := range t.Questions {
+		a.shape |= shapeQuestions
+		a.likely = append(a.likely, q.Yes)
+		texts = append(texts, []byte(q.Text))
+	}
 	return texts
 }
 
@@ -140,7 +155,7 @@ func (s shape) drafts() (n int) {
 }
 
 // count is the number of texts in the frame, unless they are coded.
-func (a *ask) count() int { return 1 + a.shape.drafts() + len(a.votes) }
+func (a *ask) count() int { return 1 + a.shape.drafts() + len(a.votes) + len(a.likely) }
 
 // room bounds the memory that the texts take.
 func (a *ask) room() int64 {
@@ -194,6 +209,10 @@ func (a ask) splitTexts(t *tenbit.Ask) error {
 	t.Draft = a.draft(texts[1:n])
 	for i, v := range a.votes {
 		t.Candidates = append(t.Candidates, tenbit.Candidate{Answer: string(texts[n+i]), Votes: int(v)})
+	}
+	n += len(a.votes)
+	for i, yes := range a.likely {
+		t.Questions = append(t.Questions, tenbit.Question{Text: string(texts[n+i]), Yes: yes})
 	}
 	return nil
 }
@@ -282,6 +301,16 @@ func codeTexts(texts [][]byte, s shape, t tenbit.Ask, k kit) ([]byte, bool) {
 	if s&shapeCandidates != 0 && k.candidates.Write(e, t) != nil {
 		return nil, false
 	}
+	if s&shapeQuestions != 0 {
+		e.Symbol(len(t.Questions)-1, uniform)
+		p := k.draft(t.Request)
+		for _, q := range t.Questions {
+			e.Byte(q.Yes)
+			p := codec.Fork(p)
+			e.Write(p, []byte(q.Text))
+			e.EndText(p)
+		}
+	}
 	return append(e.Take(), e.Finish()...), true
 }
 
@@ -324,6 +353,9 @@ func (a ask) decodeTexts(t *tenbit.Ask, k kit) (err error) {
 			t.Candidates, err = k.candidates.Read(d, *t)
 		}
 	}
+	if err == nil && a.shape&shapeQuestions != 0 {
+		t.Questions, err = readQuestions(d, k.draft(t.Request))
+	}
 	if err == nil {
 		err = d.Finish()
 	}
@@ -332,6 +364,23 @@ func (a ask) decodeTexts(t *tenbit.Ask, k kit) (err error) {
 	}
 	return nil
 }
+
+func readQuestions(d *codec.Decoder, primed codec.Predictor) (qs []tenbit.Question, err error) {
+	last, err := d.Symbol(uniform)
+	for i := 0; i <= last && err == nil; i++ {
+		var q tenbit.Question
+		var text []byte
+		if q.Yes, err = d.Byte(); err == nil {
+			text, _, err = d.Text(codec.Fork(primed), nil, maxQuestion)
+		}
+		q.Text = string(text)
+		qs = append(qs, q)
+	}
+	return qs, err
+}
+
+// uniform are the odds of how many questions there are.
+var uniform = slices.Repeat([]uint32{1}, maxQuestions)
 
 // usualBody primes the request's body: what most canonical bodies are written
 // in, so that only the words of the question cost bytes. It is part of the format.

@@ -57,6 +57,11 @@ func TestTexts(t *testing.T) {
 		{"candidates alone, no model", func(a *tenbit.Ask) {
 			a.Candidates = []tenbit.Candidate{{Answer: "42", Votes: 3}}
 		}, nil},
+		{"questions", func(a *tenbit.Ask) {
+			a.Draft = &tenbit.Message{Content: prose}
+			a.Questions = []tenbit.Question{{Text: "Does it sail at dawn?", Yes: 200}, {Text: "Is the crew complete?", Yes: 30}}
+		}, codec.Default()},
+		{"questions without a model", func(a *tenbit.Ask) { a.Questions = []tenbit.Question{{Text: "Is it?", Yes: 99}} }, nil},
 		{"more than the model takes", func(a *tenbit.Ask) {
 			a.Draft = &tenbit.Message{Content: strings.Repeat(prose, maxCoded/len(prose)+1)}
 		}, codec.Default()},
@@ -150,13 +155,16 @@ func FuzzTexts(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(uint8(a.shape), uint8(0), uint16(a.size), a.payload)
+		f.Add(uint16(a.shape), uint8(0), uint16(a.size), a.payload)
 	}
-	f.Add(uint8(shapeDraft|shapeCandidates), uint8(3), uint16(3), []byte{0, 1, 2, 3})
-	f.Fuzz(func(t *testing.T, s, votes uint8, size uint16, payload []byte) {
-		a := ask{shape: shape(s) &^ shapeTwin, size: int(size), payload: payload, state: h.name()}
+	f.Add(uint16(shapeDraft|shapeCandidates), uint8(3), uint16(3), []byte{0, 1, 2, 3})
+	f.Fuzz(func(t *testing.T, s uint16, votes uint8, size uint16, payload []byte) {
+		a := ask{shape: shape(s) & (shapes - 1) &^ shapeTwin, size: int(size), payload: payload, state: h.name()}
 		if a.shape&(shapeCandidates|shapeCoded) == shapeCandidates {
 			a.votes = make([]uint64, 1+votes%(maxCands-1))
+		}
+		if a.shape&(shapeQuestions|shapeCoded) == shapeQuestions {
+			a.likely = make([]byte, 1+votes%(maxQuestions-1))
 		}
 		if !a.shape.valid() {
 			return
