@@ -8,9 +8,9 @@ type Ask struct {
 	Limit   Bits    // the reply costs at most this, mode symbol and end mark included
 	Modes   ModeSet // what the edge accepts
 
-	// Draft is the edge's answer. Nil when the local model is down, and where
-	// there are candidates: the leading one stands for it, and a draft's text
-	// costs more bytes up than it saves bits down.
+	// Draft is the edge's answer. Nil when the local model is down, and mostly
+	// where there are candidates: the leading one stands for it, and a draft's
+	// text costs more bytes up than it saves bits down.
 	Draft *Message
 	// Stays says that the draft's text doesn't pay for its way: it serves only
 	// an origin whose twin makes it, too. It never travels.
@@ -32,7 +32,8 @@ type Ask struct {
 type Candidate struct {
 	Answer string
 	Votes  int
-	// Hash stands for an answer that is dearer to send than 32 bits: the first of
+	// Hash stands for an answer that is dearer to send than 32 bits, or that no
+	// reply would state: the first of
 	// HMAC-SHA-256 under the request's body. Answer is "" then, at both ends. 0: none.
 	Hash uint32
 }

@@ -23,9 +23,12 @@ func (g *Gateway) bought(ctx context.Context, o Order, d policy.Draft, asked []t
 	a := drafted(d, "")
 	a.Route, a.Cost = tenbit.Route(r.Mode.String()), r.Cost
 	switch r.Mode {
+	case tenbit.ModeAccept:
+		a.Message.ToolCalls = fresh(a.Message.ToolCalls)
 	case tenbit.ModeSelect:
 		c := d.Samples[r.Index]
 		a.Message, a.Finish, a.Usage = c.Message, c.Finish, c.Usage
+		a.Message.ToolCalls = fresh(a.Message.ToolCalls)
 	case tenbit.ModeAnswer:
 		c := policy.Resolve(ctx, g.Drafter.Local, o.Request, &d.Completion.Message, r.Answer)
 		a.Message, a.Finish, a.Usage = c.Message, c.Finish, c.Usage

@@ -73,7 +73,7 @@ func codeCandidates(c coder, req tenbit.Request, cs []tenbit.Candidate) ([]tenbi
 
 // codeCandidate walks over what one candidate says.
 func codeCandidate(c coder, req tenbit.Request, before []tenbit.Candidate, now tenbit.Candidate) (tenbit.Candidate, error) {
-	hashed, err := c.symbol(b2i(now.Hash != 0), hashOdds(before))
+	hashed, err := c.symbol(b2i(now.Hash != 0), hashOdds(req, before))
 	if err != nil {
 		return now, err
 	}
@@ -96,8 +96,11 @@ func codeCandidate(c coder, req tenbit.Request, before []tenbit.Candidate, now t
 }
 
 // hashOdds are those of a candidate's text and of its hash: only terms are long,
-// and only where the first was one.
-func hashOdds(before []tenbit.Candidate) []uint32 {
+// and only where the first was one. JSON and calls always go as hashes.
+func hashOdds(req tenbit.Request, before []tenbit.Candidate) []uint32 {
+	if special(req) {
+		return []uint32{1, 255}
+	}
 	if len(before) > 0 && kindOf(before[0].Answer) == KindText {
 		return []uint32{3, 1}
 	}
@@ -108,11 +111,14 @@ func hashOdds(before []tenbit.Candidate) []uint32 {
 const dearer = 160 * tenbit.Bit
 
 // hashed are the candidates as they travel: the first as it is, since it tells
-// what answers look like, others as hashes where that is cheaper.
+// what answers look like, others as hashes where that is cheaper. JSON and calls
+// are hashes all: no reply states them.
 func hashed(req tenbit.Request, cs []tenbit.Candidate) []tenbit.Candidate {
 	out := make([]tenbit.Candidate, 0, len(cs))
 	for i, c := range cs {
-		if i > 0 && len(c.Answer) > 6 && kindOf(c.Answer) == KindText {
+		if special(req) {
+			c.Hash, c.Answer = hashOf(req, c.Answer), ""
+		} else if i > 0 && len(c.Answer) > 6 && kindOf(c.Answer) == KindText {
 			e := codec.NewEncoder()
 			l := newLiteral(tenbit.Ask{Request: req, Candidates: out}, nil)
 			if _, err := l.code(writer{e}, c.Answer); err != nil || tenbit.Bits(e.Millibits()) > dearer {

@@ -1,11 +1,8 @@
 package policy
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -70,8 +67,7 @@ func (s *scene) options(comp tenbit.Completion) [][]tenbit.Reply {
 		{Mode: tenbit.ModePlain, Message: comp.Message, Finish: comp.Finish},
 	}
 	var tiers [][]tenbit.Reply
-	q := s.ask.Request.Question()
-	answer, _, found := Extract(q, comp.Message.Content)
+	answer, found := AnswerOf(s.ask.Request, comp.Message)
 	switch i := candidate(s.ask, answer); {
 	case s.closed && found && i == 0 && s.allows(tenbit.ModeAccept):
 		tiers = append(tiers, []tenbit.Reply{{Mode: tenbit.ModeAccept}})
@@ -147,48 +143,5 @@ func equal(a, b tenbit.Message, asJSON bool) bool {
 		return false
 	}
 	x, y := strings.TrimSpace(a.Content), strings.TrimSpace(b.Content)
-	return x == y || asJSON && sameJSON([]byte(x), []byte(y))
-}
-
-func sameCalls(a, b json.RawMessage) bool {
-	type call struct {
-		Type     string `json:"type"`
-		Function struct {
-			Name      string `json:"name"`
-			Arguments string `json:"arguments"`
-		} `json:"function"`
-	}
-	var x, y []call
-	if json.Unmarshal(a, &x) != nil || json.Unmarshal(b, &y) != nil || len(x) != len(y) {
-		return false
-	}
-	for i := range x {
-		if x[i].Type != y[i].Type || x[i].Function.Name != y[i].Function.Name ||
-			!sameJSON([]byte(x[i].Function.Arguments), []byte(y[i].Function.Arguments)) {
-			return false
-		}
-	}
-	return true
-}
-
-func sameJSON(a, b []byte) bool {
-	if bytes.Equal(a, b) {
-		return true
-	}
-	x, err := parseJSON(a)
-	if err != nil {
-		return false
-	}
-	y, err := parseJSON(b)
-	return err == nil && reflect.DeepEqual(x, y)
-}
-
-// parseJSON keeps numbers as they are written.
-func parseJSON(b []byte) (v any, err error) {
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.UseNumber()
-	if err = d.Decode(&v); err == nil && d.More() {
-		err = errors.New("more than one JSON value")
-	}
-	return v, err
+	return x == y || asJSON && sameJSON(x, y)
 }

@@ -13,26 +13,22 @@ var opens = regexp.MustCompile(`(?i)^\W*(?:please |can you |could you )*(?:write
 // wants are phrases that ask for one final answer all the same.
 var wants = regexp.MustCompile(`(?i)\banswer\b|how (?:many|much)|\\boxed|\bassert\b|which of the following`)
 
-// Closed decides from the prompt and the first draft whether a question has a
-// short final answer on which samples can vote: the draft states one, and the
-// request asks for one plain text. Requests with tools, JSON output, stop
-// strings or several completions are open: their form is part of the answer.
+// Closed decides from the request and the first draft whether a question has a
+// short final answer on which samples can vote: the draft has one, as [AnswerOf]
+// says. Requests with stop strings or for several completions are open: their
+// form is part of the answer.
 func Closed(req tenbit.Request, draft tenbit.Message) bool {
-	if !plain(req) || len(draft.ToolCalls) > 0 || draft.Refusal != "" {
-		return false
-	}
-	q := req.Question()
-	_, kind, ok := Extract(q, draft.Content)
-	if opens.MatchString(q) && !wants.MatchString(q) {
+	a, ok := AnswerOf(req, draft)
+	if q := frame(req); plain(req) && opens.MatchString(q) && !wants.MatchString(q) {
 		// Only a draft that ends in a choice, marked as the answer, tells otherwise.
-		return ok && kind == KindLetter && stressed.MatchString(tail(draft.Content))
+		return ok && kindOf(a) == KindLetter && stressed.MatchString(tail(draft.Content))
 	}
 	return ok
 }
 
 // plain reports a request for one text of no special form.
 func plain(req tenbit.Request) bool {
-	return !req.Tools && !req.JSON && !req.Stop && req.N <= 1
+	return !special(req) && !req.Stop && req.N <= 1
 }
 
 // empty reports a draft that says nothing, not even what kind of question it was.
@@ -49,7 +45,7 @@ func seeks(req tenbit.Request) bool {
 	if !plain(req) {
 		return false
 	}
-	q := tail(req.Question())
+	q := tail(frame(req))
 	return wants.MatchString(q) || !opens.MatchString(q) && (offered(q) != 0 || strings.ContainsAny(q, "0123456789\\"))
 }
 

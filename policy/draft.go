@@ -75,23 +75,33 @@ func (d Drafter) Draft(ctx context.Context, req tenbit.Request) (Draft, error) {
 		out.Confidence = certainty(first, 0)
 		return out, nil
 	}
-	out.vote(req.Question(), samples)
+	out.vote(req, samples)
 	return out, nil
 }
 
 // Ask is what the edge tells the far side of the draft of req: the candidates
-// where there are any, else the draft.
+// where there are any, else the draft. Of JSON and tool calls the draft goes,
+// too, where the samples disagree: most of a full reply is like it then.
 func (d Draft) Ask(req tenbit.Request) tenbit.Ask {
 	ask := tenbit.Ask{Request: req, Candidates: hashed(req, d.Candidates)}
-	if d.Completion.Finish != "" && len(d.Candidates) == 0 {
+	if d.Completion.Finish != "" && (len(d.Candidates) == 0 || special(req) && !d.settled()) {
 		ask.Draft = &d.Completion.Message
 	}
 	return ask
 }
 
+// settled reports whether more samples gave the leading answer than all others.
+func (d Draft) settled() bool {
+	n := 0
+	for _, c := range d.Candidates {
+		n += c.Votes
+	}
+	return 2*d.Candidates[0].Votes > n
+}
+
 // vote counts final answers. A sample without one has no vote, but counts as a
 // doubt in the confidence.
-func (d *Draft) vote(question string, samples []tenbit.Completion) {
+func (d *Draft) vote(req tenbit.Request, samples []tenbit.Completion) {
 	d.Usage = tenbit.Usage{}
 	type tally struct {
 		c     tenbit.Candidate
@@ -101,7 +111,7 @@ func (d *Draft) vote(question string, samples []tenbit.Completion) {
 	for _, s := range samples {
 		d.Usage.Prompt += s.Usage.Prompt
 		d.Usage.Completion += s.Usage.Completion
-		a, _, ok := Extract(question, s.Message.Content)
+		a, ok := AnswerOf(req, s.Message)
 		if !ok {
 			continue
 		}

@@ -83,8 +83,8 @@ func TestClosed(t *testing.T) {
 		{"no final answer", sum, "It is rather large.", nil, false},
 		{"essay", "Write an essay.", "Question: how?\nAnswer: 7", nil, false},
 		{"explain and answer", "Explain how, and give the final answer: 3 + 4.", "Answer: 7", nil, true},
-		{"tools", sum, "Answer: 7", map[string]any{"tools": []any{map[string]any{"type": "function", "function": map[string]any{"name": "f"}}}}, false},
-		{"json", sum, "7", map[string]any{"response_format": map[string]any{"type": "json_object"}}, false},
+		{"tools, text", sum, "Answer: 7", map[string]any{"tools": []any{map[string]any{"type": "function", "function": map[string]any{"name": "f"}}}}, false},
+		{"json, no object", sum, "7", map[string]any{"response_format": map[string]any{"type": "json_object"}}, false},
 		{"stop", sum, "Answer: 7", map[string]any{"stop": "\n"}, false},
 		{"two completions", sum, "Answer: 7", map[string]any{"n": 2}, false},
 	} {

@@ -53,7 +53,7 @@ func modeOdds(ask tenbit.Ask, closed bool, votes []uint64, habits *Habits) odds 
 	can := func(m tenbit.Mode) bool { return ask.Modes.Has(m) }
 	full := can(tenbit.ModeFull) && ask.Limit >= minFull
 	plain := can(tenbit.ModePlain) && ask.Limit >= minPlain
-	answer := can(tenbit.ModeAnswer) && !ask.Request.Tools && !ask.Request.JSON
+	answer := can(tenbit.ModeAnswer) && !special(ask.Request)
 	accept := can(tenbit.ModeAccept) && (ask.Draft != nil || closed)
 
 	var o odds
@@ -83,7 +83,10 @@ func modeOdds(ask tenbit.Ask, closed bool, votes []uint64, habits *Habits) odds 
 		}
 		return o
 	}
-	if full {
+	other := tenbit.ModeAnswer // says what no candidate does
+	if special(ask.Request) {
+		other, answer = tenbit.ModeFull, full
+	} else if full {
 		o.add(tenbit.ModeFull, oddsTotal/256)
 		rest -= oddsTotal / 256
 	}
@@ -91,7 +94,7 @@ func modeOdds(ask tenbit.Ask, closed bool, votes []uint64, habits *Habits) odds 
 	if answer && ask.Limit <= tight { // leave the other bits for a short number
 		w[2] = max(w[2], (w[0]+w[1])/3)
 	}
-	for i, m := range []tenbit.Mode{tenbit.ModeAccept, tenbit.ModeSelect, tenbit.ModeAnswer} {
+	for i, m := range []tenbit.Mode{tenbit.ModeAccept, tenbit.ModeSelect, other} {
 		if w[i] > 0 {
 			o.add(m, rest*w[i]/(w[0]+w[1]+w[2]))
 		}

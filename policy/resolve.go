@@ -36,7 +36,7 @@ func tell(req tenbit.Request, answer string) (tenbit.Request, error) {
 }
 
 func states(req tenbit.Request, text, answer string) bool {
-	a, _, ok := Extract(req.Question(), text)
+	a, _, ok := Extract(frame(req), text)
 	return ok && a == answer
 }
 
@@ -56,7 +56,7 @@ var forms = []struct {
 // state says the answer alone, as the draft said its own.
 func state(req tenbit.Request, draft, answer string) string {
 	with := "Answer: %s"
-	if _, ok := bare(req.Question(), draft); ok {
+	if _, ok := bare(frame(req), draft); ok {
 		with = "%s"
 		if strings.HasPrefix(strings.TrimSpace(draft), "(") {
 			with = "(%s)"

@@ -51,8 +51,7 @@ func newScene(m codec.Model, ask tenbit.Ask) *scene {
 	if m == nil {
 		ask.Modes &^= tenbit.Modes(tenbit.ModeFull, tenbit.ModeBrief, tenbit.ModeHint)
 	}
-	r := ask.Request
-	s := &scene{model: m, ask: ask, closed: len(ask.Candidates) > 0 && !r.Tools && !r.JSON, votes: voteWeights(ask)}
+	s := &scene{model: m, ask: ask, closed: len(ask.Candidates) > 0, votes: voteWeights(ask)}
 	if e, ok := m.(*Experienced); ok {
 		s.habits = &e.habits
 	}
@@ -86,7 +85,7 @@ func (s *scene) predictor() codec.Predictor {
 // formats are part of the prompt where there are any.
 func contexts(ask tenbit.Ask) [][]byte {
 	cs := [][]byte{[]byte(ask.Request.Prompt())}
-	if ask.Request.Tools || ask.Request.JSON {
+	if special(ask.Request) {
 		cs[0] = ask.Request.Body
 	}
 	if d := ask.Draft; d != nil {
@@ -202,7 +201,7 @@ func codeAnswers(c coder, asked []tenbit.Question, answers []tenbit.YesNo) ([]te
 // checkAnswer rejects an answer that another form of the reply says: one that
 // is among the candidates, or not in normal form.
 func (s *scene) checkAnswer(a string) error {
-	if n, ok := stateable(s.ask.Request.Question(), a); !ok || n != a {
+	if n, ok := stateable(frame(s.ask.Request), a); !ok || n != a {
 		return errors.New("answer is not in normal form")
 	}
 	if i := candidate(s.ask, a); s.closed && i >= 0 && (i < s.first || s.allows(tenbit.ModeSelect)) {
