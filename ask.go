@@ -6,7 +6,7 @@ type Ask struct {
 	Tenant  TenantID // subdivides the edge's egress cap at the origin
 	Request Request
 	Limit   Bits    // the reply costs at most this, mode symbol and end mark included
-	Modes   ModeSet // what the edge accepts
+	Modes   ModeSet // what the edge accepts; ModeAsk only where it can write questions
 
 	// Draft is the edge's answer. Nil when the local model is down, and mostly
 	// where there are candidates: the leading one stands for it, and a draft's
@@ -19,13 +19,22 @@ type Ask struct {
 	// votes first, first seen on ties. Empty for open questions.
 	Candidates []Candidate
 
-	// Questions are the small model's, about the draft; only where a reply can
-	// answer them.
+	// Questions are the small model's, about the draft. An ask that accepts
+	// ModeAsk without any can be told that they are needed: [Reply.NeedsQuestions].
 	Questions []Question
+	// Held says that the questions go up only when they are needed: they serve an
+	// origin whose twin writes them, too. It never travels.
+	Held bool
+	// Revised says that the draft is no longer what the small model makes of the
+	// request alone, so that no twin has it. It never travels.
+	Revised bool
 
 	// Sink receives a full reply while it is decoded, nil when the client did
 	// not ask for a stream. It never travels.
 	Sink Sink
+	// Stream says at the far side that there is a sink: text leaves as it is
+	// made. Otherwise a reply leaves in one piece, which takes fewer bytes.
+	Stream bool
 }
 
 // Candidate is one distinct final answer with the number of samples that gave it.
@@ -72,6 +81,10 @@ type Reply struct {
 	Cost    Cost
 }
 
+// NeedsQuestions reports a reply that says, for the price of its mode symbol,
+// that the edge's questions are needed.
+func (r Reply) NeedsQuestions() bool { return r.Mode == ModeAsk && len(r.Answers) == 0 }
+
 // Cost is what one request took from the far side: two meters, never one.
 type Cost struct {
 	Bits     Bits  // information down
@@ -104,7 +117,12 @@ type Answer struct {
 	Degraded string // why the answer is worse than configured, "" when it is not
 }
 
-// Complete reports whether the answer may be cached: whole and undegraded.
+// Complete reports whether the answer may be cached: undegraded, and what the
+// large model would have said, or the draft that was good enough.
 func (a Answer) Complete() bool {
+	switch a.Route {
+	case Route(ModeAsk.String()), Route(ModeHint.String()), Route(ModeBrief.String()):
+		return false // a larger grant would have bought more
+	}
 	return a.Degraded == "" && (a.Finish == FinishStop || a.Finish == FinishToolCalls)
 }

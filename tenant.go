@@ -15,6 +15,7 @@ type Tenant struct {
 	Windows    []Window // all must allow a reservation; none means nothing may be bought
 	MaxRequest Bits     // most bits for one request
 	OnEmpty    OnEmpty  // what happens when nothing is left
+	Lossy      bool     // the shortest answer may stand for the whole one: [ModeBrief]
 }
 
 // Window is a hard ceiling: at most Limit bits are spent or held in any span of

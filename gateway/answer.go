@@ -44,14 +44,14 @@ func (g *Gateway) Answer(ctx context.Context, o Order) (tenbit.Answer, error) {
 	if err != nil {
 		return g.unbought(o, draft, tenbit.Cost{}, err)
 	}
-	reply, asked, err := buy.escalate(ctx, draft)
+	got, err := buy.escalate(ctx, draft)
 	if err != nil {
-		return g.unbought(o, draft, reply.Cost, err)
+		return g.unbought(o, draft, got.reply.Cost, err)
 	}
-	if none(draft) && reply.Mode == tenbit.ModeNone {
-		return tenbit.Answer{Cost: reply.Cost}, localDown(errNothing)
+	if none(draft) && got.reply.Mode == tenbit.ModeNone {
+		return tenbit.Answer{Cost: got.reply.Cost}, localDown(errNothing)
 	}
-	return g.store(ctx, o, g.bought(ctx, o, draft, asked, reply)), nil
+	return g.store(ctx, o, g.bought(ctx, o, got)), nil
 }
 
 // errNothing says that neither end had an answer.

@@ -18,10 +18,19 @@ func none(d policy.Draft) bool {
 	return d.Completion.Finish == ""
 }
 
-// bought makes the answer that a reply leads to.
-func (g *Gateway) bought(ctx context.Context, o Order, d policy.Draft, asked []tenbit.Question, r tenbit.Reply) tenbit.Answer {
+// bought makes the answer that a purchase leads to.
+func (g *Gateway) bought(ctx context.Context, o Order, got deal) tenbit.Answer {
+	d, r := got.draft, got.reply
 	a := drafted(d, "")
 	a.Route, a.Cost = tenbit.Route(r.Mode.String()), r.Cost
+	if got.revised {
+		a.Route = tenbit.Route(tenbit.ModeAsk.String())
+	}
+	if got.broken != nil {
+		g.Log.Warn("a further round failed", "request", o.ID, "tenant", o.Tenant.ID, "err", got.broken)
+		a.Degraded = reason(got.broken)
+		return a
+	}
 	switch r.Mode {
 	case tenbit.ModeAccept:
 		a.Message.ToolCalls = fresh(a.Message.ToolCalls)
@@ -33,7 +42,7 @@ func (g *Gateway) bought(ctx context.Context, o Order, d policy.Draft, asked []t
 		c := policy.Resolve(ctx, g.Drafter.Local, o.Request, &d.Completion.Message, r.Answer)
 		a.Message, a.Finish, a.Usage = c.Message, c.Finish, c.Usage
 	case tenbit.ModeAsk, tenbit.ModeHint:
-		if c, ok := policy.Revise(ctx, g.Drafter.Local, o.Request, d.Completion.Message, asked, r); ok {
+		if c, ok := policy.Revise(ctx, g.Drafter.Local, o.Request, d.Completion.Message, got.asked, r); ok {
 			a.Message, a.Finish, a.Usage = c.Message, c.Finish, c.Usage
 		}
 	case tenbit.ModeBrief:
@@ -49,7 +58,9 @@ func (g *Gateway) bought(ctx context.Context, o Order, d policy.Draft, asked []t
 			a.Degraded = "bit limit"
 		}
 	case tenbit.ModeNone:
-		a.Degraded = "remote could not say"
+		if !got.revised {
+			a.Degraded = "remote could not say"
+		}
 	}
 	return a
 }

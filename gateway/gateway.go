@@ -63,6 +63,10 @@ type Gateway struct {
 	Log     *slog.Logger
 
 	LocalDown  LocalDown
+	Worth      *policy.Worth // which drafts of open questions go up; nil: all
+	Rounds     int           // of questions about a draft, each a call of the large model; 0: one
+	Foresee    bool          // questions are ready before the far side asks for them: without an origin, and with a twin
+	Twin       bool          // the origin may have a twin, which writes them, too
 	Expand     bool          // the local model writes out brief answers
 	MaxBody    int64         // largest request body in bytes
 	MaxActive  int           // requests walked at the same time; more get 503

@@ -36,16 +36,29 @@ func (g *Gateway) reserve(ctx context.Context, o Order) (*purchase, error) {
 	return p, nil
 }
 
-// escalate asks the far side once and settles what that cost, also when it
-// fails and when the client has gone.
-func (p *purchase) escalate(ctx context.Context, d policy.Draft) (tenbit.Reply, []tenbit.Question, error) {
+// escalate asks the far side and settles what that cost, also when it fails
+// and when the client has gone.
+func (p *purchase) escalate(ctx context.Context, d policy.Draft) (deal, error) {
+	got, err := p.bargain(ctx, d)
+	got.reply.Cost.Bits = min(got.reply.Cost.Bits, p.hold.Granted)
+	p.settle(ctx, got.reply.Cost)
+	return got, err
+}
+
+// ask is what goes up about a draft within what is left of the grant.
+func (p *purchase) ask(d policy.Draft, spent tenbit.Bits) tenbit.Ask {
 	ask := d.Ask(p.o.Request)
 	ask.ID, ask.Tenant = p.g.asks.next(), p.o.Tenant.ID
 	p.g.Log.Debug("asked", "request", p.o.ID, "ask", ask.ID)
-	ask.Limit, ask.Modes = p.hold.Granted, p.o.Modes&p.g.Modes
-	if policy.Asks(ask) {
-		ask.Questions = p.g.Drafter.Questions(ctx, ask)
+	ask.Limit, ask.Modes = p.hold.Granted-spent, p.o.Modes&p.g.Modes
+	if !p.o.Tenant.Lossy {
+		ask.Modes &^= tenbit.Modes(tenbit.ModeBrief)
 	}
+	return ask
+}
+
+// once sends one ask. Text may have left for the client when it fails.
+func (p *purchase) once(ctx context.Context, ask tenbit.Ask) (tenbit.Reply, error) {
 	left := false
 	if p.o.Sink != nil {
 		ask.Sink = func(text string) error {
@@ -54,12 +67,13 @@ func (p *purchase) escalate(ctx context.Context, d policy.Draft) (tenbit.Reply, 
 		}
 	}
 	reply, err := p.g.Remote.Escalate(ctx, ask)
-	reply.Cost.Bits = min(reply.Cost.Bits, p.hold.Granted)
-	p.settle(ctx, reply.Cost)
 	if err != nil && left {
 		err = errors.Join(errBroken, err)
 	}
-	return reply, ask.Questions, err
+	if err == nil && p.g.Worth != nil {
+		p.g.Worth.Learn(ask, reply)
+	}
+	return reply, err
 }
 
 // askIDs makes the ids of asks: this process's prefix and a count, so that the

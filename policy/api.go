@@ -25,6 +25,9 @@ type API struct {
 // charged. On an error Cost says what was spent all the same.
 func (a API) Escalate(ctx context.Context, ask tenbit.Ask) (tenbit.Reply, error) {
 	m := a.Codec
+	if ask.Stays {
+		ask.Draft = nil
+	}
 	if a.Habits != nil {
 		m = a.Habits.of(ask.Tenant)
 	}

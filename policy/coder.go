@@ -3,6 +3,7 @@ package policy
 import (
 	"errors"
 
+	"tenbit"
 	"tenbit/codec"
 )
 
@@ -13,6 +14,8 @@ type coder interface {
 	symbol(i int, freqs []uint32) (int, error)
 	byte(b byte) (byte, error)
 	text(t codec.Predictor, s []byte, max int) ([]byte, error)
+	// spent is the information so far, the same number at both ends.
+	spent() tenbit.Bits
 }
 
 type writer struct{ e *codec.Encoder }
@@ -50,3 +53,7 @@ func (r reader) text(t codec.Predictor, _ []byte, max int) ([]byte, error) {
 	}
 	return out, err
 }
+
+func (w writer) spent() tenbit.Bits { return tenbit.Bits(w.e.Millibits()) }
+
+func (r reader) spent() tenbit.Bits { return tenbit.Bits(r.d.Millibits()) }

@@ -71,6 +71,7 @@ func says(text string) *script {
 // serve runs an origin and feeds the edge's decoder, a byte at a time.
 func serve(t *testing.T, large Model, ask tenbit.Ask) (tenbit.Sent, tenbit.Reply) {
 	t.Helper()
+	ask.Stream = true
 	d := NewDecoder(codec.Default(), ask)
 	sent, err := Origin{Large: large, Codec: codec.Default()}.Serve(t.Context(), ask, func(p []byte) error {
 		for i := range p {

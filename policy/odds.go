@@ -108,11 +108,11 @@ func planOdds(ask tenbit.Ask, p plan) odds {
 	var o odds
 	o.add(tenbit.ModeNone, oddsTotal/64)
 	rest := uint64(oddsTotal - oddsTotal/64)
-	if ask.Modes.Has(tenbit.ModeAccept) && ask.Draft != nil {
+	if ask.Modes.Has(tenbit.ModeAccept) && ask.Draft != nil && p != planNeed {
 		o.add(tenbit.ModeAccept, rest/4)
 		rest -= rest / 4
 	}
-	o.add(map[plan]tenbit.Mode{planBrief: tenbit.ModeBrief, planHint: tenbit.ModeHint, planAnswer: tenbit.ModeAsk}[p], rest)
+	o.add(map[plan]tenbit.Mode{planBrief: tenbit.ModeBrief, planHint: tenbit.ModeHint, planAnswer: tenbit.ModeAsk, planNeed: tenbit.ModeAsk}[p], rest)
 	return o
 }
 

@@ -20,8 +20,8 @@ type Origin struct {
 // Serve answers ask. It sends the codeword through send as its bytes become
 // final and returns the digest that closes it and the information it carries.
 //
-// An open question's text streams while the large model still talks; at the
-// limit the reply ends with a coded cut. Everything else is judged whole: tool
+// Where the edge streams, an open question's text leaves while the large model
+// still talks; at the limit the reply ends with a coded cut, streamed or not. Everything else is judged whole: tool
 // calls and JSON are never cut. Where nothing fits, or the large model says
 // nothing, the reply is "cannot say".
 //
@@ -29,7 +29,7 @@ type Origin struct {
 // send's own. After an error the [tenbit.Sent] says what may have left: a broken
 // answer is never given a false end.
 func (o Origin) Serve(ctx context.Context, ask tenbit.Ask, send func(p []byte) error) (tenbit.Sent, error) {
-	served, err := o.serve(ctx, ask, send, true)
+	served, err := o.serve(ctx, ask, send, ask.Stream)
 	return served.Sent, err
 }
 
@@ -51,6 +51,13 @@ func (o Origin) serve(ctx context.Context, ask tenbit.Ask, send func(p []byte) e
 		}
 	}
 	s := newScene(o.Codec, ask)
+	if s.plan == planNeed { // the large model is asked once, when they are there
+		var need coded
+		if need, err = s.prove(tenbit.Reply{Mode: tenbit.ModeAsk}); err == nil {
+			err = out.leave(need, send)
+		}
+		return out, err
+	}
 	if s.plan != planWhole {
 		err = o.condensed(ctx, s, req, &out, send)
 		return out, err
@@ -112,13 +119,17 @@ func (o Origin) condensed(ctx context.Context, s *scene, req tenbit.Request, out
 			break
 		}
 	}
-	usage := out.Usage
-	out.Sent = tenbit.Sent{Digest: best.digest, Bits: best.bits, Mode: best.reply.Mode, Usage: usage, Reply: best.reply}
+	return out.leave(best, send)
+}
+
+// leave sends a reply that was proved.
+func (out *served) leave(c coded, send func([]byte) error) error {
+	out.Sent = tenbit.Sent{Digest: c.digest, Bits: c.bits, Mode: c.reply.Mode, Usage: out.Usage, Reply: c.reply}
 	out.fits = true
-	if len(best.bytes) == 0 {
+	if len(c.bytes) == 0 {
 		return nil
 	}
-	return send(best.bytes)
+	return send(c.bytes)
 }
 
 // whole answers with a completion that is all there.
@@ -137,10 +148,7 @@ func (out *served) whole(s *scene, st *stream, comp tenbit.Completion) error {
 		out.Sent = sent
 		return err
 	}
-	out.Sent = tenbit.Sent{Digest: best.digest, Bits: best.bits, Mode: best.reply.Mode, Usage: out.Usage, Reply: best.reply}
+	err = out.leave(best, st.send)
 	out.fits = fits
-	if len(best.bytes) == 0 {
-		return nil
-	}
-	return st.send(best.bytes)
+	return err
 }

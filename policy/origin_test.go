@@ -158,7 +158,7 @@ func TestServeOpen(t *testing.T) {
 // talks, and only text that leaves the draft's track does.
 func TestServeStreams(t *testing.T) {
 	draft := message("one two three four")
-	ask := tenbit.Ask{Request: request(t, "Tell me about numbers."), Limit: 1e6, Modes: allModes, Draft: &draft}
+	ask := tenbit.Ask{Request: request(t, "Tell me about numbers."), Limit: 1e6, Modes: allModes, Draft: &draft, Stream: true}
 	var got strings.Builder
 	ask.Sink = func(s string) error { got.WriteString(s); return nil }
 	d := NewDecoder(codec.Default(), ask)
@@ -198,7 +198,7 @@ func (f modelFunc) Complete(ctx context.Context, r tenbit.Request, s tenbit.Samp
 // TestServeBroken: a stream that breaks upstream is an error after what was
 // sent, its bits are counted, and the edge never gets a digest for it.
 func TestServeBroken(t *testing.T) {
-	ask := tenbit.Ask{Request: request(t, "Tell me about rivers."), Limit: 1e6, Modes: allModes}
+	ask := tenbit.Ask{Request: request(t, "Tell me about rivers."), Limit: 1e6, Modes: allModes, Stream: true}
 	for _, tt := range []struct {
 		name  string
 		large *script

@@ -13,6 +13,7 @@ const (
 	planBrief              // the shortest complete answer
 	planHint               // a line of advice
 	planAnswer             // yes or no to the edge's questions
+	planNeed               // nothing: the edge's questions are needed first
 )
 
 // What the plans need at least beside the mode symbol, and what a character of
@@ -20,6 +21,7 @@ const (
 const (
 	minBrief     = 160 * tenbit.Bit
 	minHint      = 96 * tenbit.Bit
+	minAsk       = MinLimit + tenbit.Bit // what follows "questions are needed" is an ask itself
 	modePrice    = 12 * tenbit.Bit
 	perCharacter = 1700 // millibits, of prose given its prompt
 	usualAnswer  = 1000 // bytes, where no draft tells
@@ -36,14 +38,21 @@ func planOf(ask tenbit.Ask, closed bool) plan {
 		return planWhole
 	case len(ask.Questions) > 0 && m.Has(tenbit.ModeAsk):
 		return planAnswer
-	case m&tenbit.Modes(tenbit.ModeFull, tenbit.ModePlain) != 0 && room >= wholePrice(ask):
+	case wholeFits(ask):
 		return planWhole
 	case m.Has(tenbit.ModeBrief) && room >= minBrief:
 		return planBrief
 	case m.Has(tenbit.ModeHint) && ask.Draft != nil && room >= minHint:
 		return planHint
+	case m.Has(tenbit.ModeAsk) && ask.Draft != nil && ask.Limit >= minAsk && !(seeks(ask.Request) && m.Has(tenbit.ModeAnswer)):
+		return planNeed
 	}
 	return planWhole
+}
+
+// wholeFits reports whether the whole answer probably fits.
+func wholeFits(ask tenbit.Ask) bool {
+	return ask.Modes&tenbit.Modes(tenbit.ModeFull, tenbit.ModePlain) != 0 && ask.Limit-modePrice >= wholePrice(ask)
 }
 
 // wholePrice is what a whole answer may cost, judged by the draft's length.
@@ -55,14 +64,10 @@ func wholePrice(ask tenbit.Ask) tenbit.Bits {
 	return tenbit.Bits(n) * perCharacter
 }
 
-// Asks reports whether questions would be answered, so that they are worth
-// writing: nothing that says more fits.
+// Asks reports whether questions about the draft would be answered, since
+// nothing that says more fits.
 func Asks(ask tenbit.Ask) bool {
-	if !ask.Modes.Has(tenbit.ModeAsk) || ask.Draft == nil || len(ask.Candidates) > 0 || !plain(ask.Request) || seeks(ask.Request) && ask.Modes.Has(tenbit.ModeAnswer) {
-		return false
-	}
-	room := ask.Limit - modePrice
-	return planOf(ask, false) == planWhole && (room < wholePrice(ask) || ask.Modes&tenbit.Modes(tenbit.ModeFull, tenbit.ModePlain) == 0)
+	return planOf(ask, len(ask.Candidates) > 0) == planNeed
 }
 
 // characters is how many characters of prose fit into the grant.

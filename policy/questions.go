@@ -22,8 +22,9 @@ const (
 )
 
 // Questions has the local model write yes-or-no questions about its draft. Code
-// decides what is kept: [FilterQuestions]. Nil: none, or an error.
-func (d Drafter) Questions(ctx context.Context, ask tenbit.Ask) []tenbit.Question {
+// decides what is kept: [FilterQuestions]; none that was asked before. Nil:
+// none, or an error.
+func (d Drafter) Questions(ctx context.Context, ask tenbit.Ask, before ...tenbit.Question) []tenbit.Question {
 	if ask.Draft == nil {
 		return nil
 	}
@@ -35,14 +36,17 @@ func (d Drafter) Questions(ctx context.Context, ask tenbit.Ask) []tenbit.Questio
 	if err != nil {
 		return nil
 	}
-	return FilterQuestions(c.Message.Content)
+	return FilterQuestions(c.Message.Content, before...)
 }
 
 // FilterQuestions reads one question a line with the asker's P(yes) in percent
 // behind a bar. What is no yes-or-no question, says what another one said, or
-// has a near-certain answer is left out.
-func FilterQuestions(text string) (out []tenbit.Question) {
+// has a near-certain answer is left out, and what was asked before.
+func FilterQuestions(text string, before ...tenbit.Question) (out []tenbit.Question) {
 	seen := map[string]bool{}
+	for _, q := range before {
+		seen[essence(q.Text)] = true
+	}
 	for line := range strings.Lines(text[:min(len(text), maxScan)]) {
 		q, ok := question(line)
 		if !ok || seen[essence(q.Text)] {
@@ -93,8 +97,47 @@ func essence(q string) string {
 	return strings.Join(kept, " ")
 }
 
-// answerOdds are those of no, yes and cannot say. The last has one in sixteen.
-func answerOdds(q tenbit.Question) []uint32 {
+// codeAnswers walks over the answers to all questions that the limit has room
+// for; those behind are erasures, for nothing.
+func codeAnswers(c coder, asked []tenbit.Question, answers []tenbit.YesNo, limit tenbit.Bits) ([]tenbit.YesNo, error) {
+	out := make([]tenbit.YesNo, len(asked))
+	for i := range out {
+		out[i] = tenbit.CannotSay
+	}
+	for i, q := range asked {
+		odds := answerOdds(q, limit-c.spent())
+		if odds == nil {
+			break
+		}
+		if i < len(answers) {
+			out[i] = answers[i]
+		}
+		a, err := c.symbol(int(out[i]), odds)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = tenbit.YesNo(a)
+	}
+	return out, nil
+}
+
+// The dearest answer by the asker's odds, an erasure, and one of three that are
+// alike, each rounded up.
+const (
+	dearAnswer  = 4*tenbit.Bit + 1
+	plainAnswer = 1586
+)
+
+// answerOdds are those of no, yes and cannot say: what the asker expects, the
+// last one in sixteen. Near the limit all three are alike, so that any still
+// fits; nil: none does.
+func answerOdds(q tenbit.Question, room tenbit.Bits) []uint32 {
+	switch {
+	case room < plainAnswer:
+		return nil
+	case room < dearAnswer:
+		return []uint32{1, 1, 1}
+	}
 	yes := uint32(min(max(q.Yes, surelyNo+1), surelyYes-1))
 	return []uint32{(256 - yes) * 15, yes * 15, 256}
 }

@@ -51,6 +51,9 @@ func newScene(m codec.Model, ask tenbit.Ask) *scene {
 	if m == nil {
 		ask.Modes &^= tenbit.Modes(tenbit.ModeFull, tenbit.ModeBrief, tenbit.ModeHint)
 	}
+	if ask.Draft == nil || len(ask.Candidates) > 0 {
+		ask.Modes &^= tenbit.Modes(tenbit.ModeAsk)
+	}
 	s := &scene{model: m, ask: ask, closed: len(ask.Candidates) > 0, votes: voteWeights(ask)}
 	if e, ok := m.(*Experienced); ok {
 		s.habits = &e.habits
@@ -162,7 +165,7 @@ func (s *scene) codePayload(c coder, r tenbit.Reply) (tenbit.Reply, error) {
 			err = s.checkAnswer(r.Answer)
 		}
 	case tenbit.ModeAsk:
-		r.Answers, err = codeAnswers(c, s.ask.Questions, r.Answers)
+		r.Answers, err = codeAnswers(c, s.ask.Questions, r.Answers, s.ask.Limit)
 	case tenbit.ModeHint:
 		var b []byte
 		b, err = c.text(s.predictor(), []byte(r.Hint), maxScan)
@@ -182,20 +185,6 @@ func (s *scene) codePayload(c coder, r tenbit.Reply) (tenbit.Reply, error) {
 		err = fmt.Errorf("mode %v has no payload here", r.Mode)
 	}
 	return r, err
-}
-
-// codeAnswers walks over the answers to all questions.
-func codeAnswers(c coder, asked []tenbit.Question, answers []tenbit.YesNo) ([]tenbit.YesNo, error) {
-	out := make([]tenbit.YesNo, len(asked))
-	copy(out, answers)
-	for i, q := range asked {
-		a, err := c.symbol(int(out[i]), answerOdds(q))
-		if err != nil {
-			return nil, err
-		}
-		out[i] = tenbit.YesNo(a)
-	}
-	return out, nil
 }
 
 // checkAnswer rejects an answer that another form of the reply says: one that

@@ -52,7 +52,11 @@ func deploy(t *testing.T, local, large func(fake.Received) fake.Behaviour, chang
 	t.Cleanup(func() { d.discreet(t, key, token, keySecret) })
 	d.Origin = start(t, "origin", origin)
 	d.Link = fake.NewProxy(t, d.Origin.Addr)
-	edge.set("remote.url", "ws://"+d.Link.Addr+"/link")
+	scheme := "ws://"
+	if origin["tls"] != nil {
+		scheme = "wss://"
+	}
+	edge.set("remote.url", scheme+d.Link.Addr+"/link")
 	d.startEdge(t, edge)
 	return d
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"tenbit"
@@ -81,20 +82,40 @@ func TestTheLargeModelFails(t *testing.T) {
 	}
 }
 
-// TestTheLinkIsCut cuts the connection after every number of bytes from the
-// greeting to the reply's end, and lets it come back at once.
+// TestTheLinkIsCut cuts a fresh connection somewhere from the greeting to the
+// reply's end, and a warm one in the ask and in the reply; it comes back at once.
 func TestTheLinkIsCut(t *testing.T) {
 	d := deploy(t, says("It is dark."), says(story), nil)
 	whole := d.post(t, fresh(open, false))
 	if whole.Text != story {
 		t.Fatalf("without a cut: got %d, %+v, %.300s", whole.Status, whole.Meter, whole.Body)
 	}
-	sum := whole.Meter.Bits
-	for up := int64(1); up < whole.Meter.WireUp; up += 1 + whole.Meter.WireUp/5 {
-		sum += d.cutOnce(t, up, 0)
+	warm := d.post(t, fresh(open, false))
+	sum := whole.Meter.Bits + warm.Meter.Bits
+	cut := func(cold bool, up, down int64) {
+		d.eventually(t, "the link", func() bool {
+			a := d.post(t, fresh(open, false))
+			sum += a.Meter.Bits
+			return a.Meter.Degraded == ""
+		})
+		if cold {
+			d.Link.Cut()
+		}
+		sum += d.cutOnce(t, up, down)
 	}
-	for down := int64(1); down < whole.Meter.WireDown; down += 1 + whole.Meter.WireDown/10 {
-		sum += d.cutOnce(t, 0, down)
+	for _, w := range []struct {
+		cold bool
+		tenbit.Cost
+	}{
+		{true, tenbit.Cost{WireUp: whole.Meter.WireUp, WireDown: whole.Meter.WireDown}},
+		{false, tenbit.Cost{WireUp: warm.Meter.WireUp, WireDown: warm.Meter.WireDown}},
+	} {
+		for up := int64(1); up < w.WireUp; up += 1 + w.WireUp/4 {
+			cut(w.cold, up, 0)
+		}
+		for down := int64(1); down < w.WireDown; down += 1 + w.WireDown/6 {
+			cut(w.cold, 0, down)
+		}
 	}
 	if spent := d.settled(t, true); spent != sum {
 		t.Errorf("the ledger says %v bits, the answers %v", spent, sum)
@@ -124,7 +145,9 @@ func (d *deployment) cutOnce(t *testing.T, up, down int64) tenbit.Bits {
 // Nobody can say what crossed, so the whole grant is spent.
 func TestTheLinkIsCutForGood(t *testing.T) {
 	const window, request = 10_000, 1000 // bits
-	large, goOn := stoppable(story)
+	gate := make(chan struct{})
+	goOn := sync.OnceFunc(func() { close(gate) })
+	large := fake.Behaviour{Content: story, Gate: gate}
 	d := deploy(t, says("It is dark."), func(fake.Received) fake.Behaviour { return large }, func(edge, _ tree) {
 		setWindow(edge, window, request)
 		edge.set("remote.timeout", "2s")

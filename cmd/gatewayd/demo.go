@@ -103,7 +103,7 @@ func deploy(ctx context.Context, o demoOptions) (*deployment, error) {
 	oc := config.DefaultOrigin()
 	oc.Listen, oc.Admin.Listen, oc.Auth.Secret, oc.Ledger.Kind = loopback, loopback, config.Secret(secret), "memory"
 	oc.Large.Kind, oc.Large.Model = "embedded", "large"
-	oc.Edges = []config.Tenant{{ID: "demo-edge", Keys: []string{gateway.HashKey([]byte(secret), token)}, Budget: budget}}
+	oc.Edges = []config.Peer{{ID: "demo-edge", Keys: []string{gateway.HashKey([]byte(secret), token)}, Budget: budget}}
 	origin, err := d.start(ctx, func() (*role, error) { return wireOrigin(oc, log) })
 	if err != nil {
 		return nil, errors.Join(err, d.stop())

@@ -24,11 +24,15 @@ func wireEdge(c config.Edge, log *slog.Logger) (*role, error) {
 	g := &gateway.Gateway{
 		Models: c.Models, Gate: policy.Gate{Confidence: c.Policy.Confidence}, Metrics: m, Log: log,
 		LocalDown: gateway.LocalDown(c.Policy.LocalDown), MaxBody: c.Limits.Body, MaxActive: c.Limits.Active,
+		Rounds: c.Policy.Rounds, Expand: c.Policy.Expand,
 		Patience: 5 * time.Second, PingEvery: 15 * time.Second, SettleTime: 5 * time.Second,
 	}
 	for _, name := range c.Policy.Modes {
 		mode, _ := tenbit.ParseMode(name) // was validated
 		g.Modes |= tenbit.Modes(mode)
+	}
+	if c.Policy.Drafts != "always" {
+		g.Worth = &policy.Worth{Never: c.Policy.Drafts == "never"}
 	}
 	err := errors.Join(wireKeys(g, c), wireLocal(g, r, c), wireRemote(g, r, m, c))
 	if err != nil {
@@ -86,7 +90,7 @@ func wireLocal(g *gateway.Gateway, r *role, c config.Edge) error {
 	}
 	r.closers = append(r.closers, closer)
 	g.Drafter = policy.Drafter{
-		Local: local, Samples: c.Policy.Samples, Temperature: c.Policy.Temperature, Seed: 1, Parallel: c.Policy.Parallel,
+		Local: local, Samples: c.Policy.Samples, Temperature: c.Policy.Temperature, Seed: firstSeed, Parallel: c.Policy.Parallel,
 	}
 	return nil
 }
@@ -103,16 +107,22 @@ func wireRemote(g *gateway.Gateway, r *role, m *telemetry.Metrics, c config.Edge
 		if wire != nil {
 			m.Wire("remote", wire)
 		}
+		g.Foresee = true
 		g.Remote = policy.API{Large: large, Codec: codec.Default(), Habits: policy.NewTenantHabits(codec.Default())}
 	case "origin":
 		t, err := clientTLS(c.Remote)
 		if err != nil {
 			return fmt.Errorf("remote: %w", err)
 		}
+		var twin uint64
+		if c.Remote.Twin {
+			twin = twinOf(g.Drafter)
+		}
+		g.Twin, g.Foresee = twin != 0, twin != 0
 		client, err := link.NewClient(link.ClientConfig{
 			URL: c.Remote.URL, Token: string(c.Remote.Token), TLS: t, Model: codec.Default(), Silence: c.Remote.Timeout, Log: r.log,
 			NewDecoder: func(m codec.Model, a tenbit.Ask) link.Decoder { return policy.NewDecoder(m, a) },
-			Histories:  learners(c.Remote.Histories), Learner: learner(c.Remote.Histories), Candidates: policy.CandidateCoder{},
+			Histories:  learners(c.Remote.Histories), Learner: learner(c.Remote.Histories), Candidates: policy.CandidateCoder{}, Twin: twin, Twinned: m.Twin,
 		})
 		if err != nil {
 			return fmt.Errorf("remote: %w", err)

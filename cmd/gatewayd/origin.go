@@ -40,9 +40,13 @@ func wireOrigin(c config.Origin, log *slog.Logger) (*role, error) {
 	if err != nil {
 		return nil, err
 	}
+	twin, err := openTwin(c.Twin, m.Twin)
+	if err != nil {
+		return nil, fmt.Errorf("twin: %w", err)
+	}
 	server, err := link.NewServer(link.ServerConfig{
 		Edges: edges, Key: []byte(c.Auth.Secret), Model: codec.Default(), Log: log,
-		Handler: handler{large}, Ledger: measured{l, m}, Histories: learners(c.Histories), Learner: learner(c.Histories), Candidates: policy.CandidateCoder{},
+		Handler: handler{large}, Ledger: measured{l, m}, Histories: learners(c.Histories), Learner: learner(c.Histories), Candidates: policy.CandidateCoder{}, Twin: twin,
 	})
 	if err != nil {
 		return nil, err
@@ -77,7 +81,7 @@ func edgesOf(c config.Origin) ([]link.Edge, error) {
 	var edges []link.Edge
 	var errs []error
 	for i, e := range c.Edges {
-		edge := link.Edge{Name: e.ID, Tenant: tenantOf(e)}
+		edge := link.Edge{Name: e.ID, Tenant: tenantOf(e.Tenant())}
 		if c.TLS.ClientCA != "" {
 			edge.Certificate = e.ID
 		}

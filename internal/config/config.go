@@ -31,14 +31,15 @@ type Edge struct {
 
 // Origin configures `gatewayd origin`.
 type Origin struct {
-	Listen string   `yaml:"listen"` // the link's address
-	Admin  Admin    `yaml:"admin"`
-	Log    string   `yaml:"log"`
-	TLS    TLS      `yaml:"tls"`
-	Auth   Auth     `yaml:"auth"`  // tokens rest as HMACs under auth.secret
-	Edges  []Tenant `yaml:"edges"` // who may connect: keys are link tokens, the budget is the egress cap
-	Large  Model    `yaml:"large"` // the large model
-	Ledger Ledger   `yaml:"ledger"`
+	Listen string `yaml:"listen"` // the link's address
+	Admin  Admin  `yaml:"admin"`
+	Log    string `yaml:"log"`
+	TLS    TLS    `yaml:"tls"`
+	Auth   Auth   `yaml:"auth"`  // tokens rest as HMACs under auth.secret
+	Edges  []Peer `yaml:"edges"` // who may connect: keys are link tokens, the budget is the egress cap
+	Large  Model  `yaml:"large"` // the large model
+	Twin   Twin   `yaml:"twin"`  // the edges' small model
+	Ledger Ledger `yaml:"ledger"`
 	// Histories: for so many tenants of each edge the codec learns from what
 	// crosses, in memory, up to 6 MiB each; 0: off.
 	Histories int `yaml:"histories"`
@@ -66,7 +67,18 @@ type Tenant struct {
 	ID     string   `yaml:"id"`
 	Keys   []string `yaml:"keys"` // as `gatewayd key new` prints
 	Budget Budget   `yaml:"budget"`
+	Lossy  bool     `yaml:"lossy"` // the shortest complete answer may stand for the whole one
 }
+
+// Peer is an edge that may connect, with its token and its egress cap.
+type Peer struct {
+	ID     string   `yaml:"id"`
+	Keys   []string `yaml:"keys"` // as `gatewayd key new` prints
+	Budget Budget   `yaml:"budget"`
+}
+
+// Tenant is who pays for the peer at the origin.
+func (p Peer) Tenant() Tenant { return Tenant{ID: p.ID, Keys: p.Keys, Budget: p.Budget} }
 
 // Budget is a tenant's ceiling in bits.
 type Budget struct {
@@ -85,12 +97,23 @@ type Window struct {
 type Model struct {
 	Kind            string        `yaml:"kind"`  // ollama, openai (any compatible server) or embedded; the local one also auto
 	URL             string        `yaml:"url"`   // ollama: http://host:port; openai: up to /v1
-	Model           string        `yaml:"model"` // its name there; embedded: small or large; auto: may be empty
+	Model           string        `yaml:"model"` // its name there; embedded: small, large or a .gguf file; auto: may be empty
 	Key             Secret        `yaml:"key"`   // openai: bearer token
 	Threads         int           `yaml:"threads"`
 	Context         int           `yaml:"context"` // tokens; 0: the server decides
 	Timeout         time.Duration `yaml:"timeout"`
 	LegacyMaxTokens bool          `yaml:"legacy_max_tokens"` // openai: the server knows max_tokens only
+}
+
+// Twin is the edges' small model at the origin: what it makes need not travel.
+// All but threads and parallel must be as at the edge.
+type Twin struct {
+	Kind        string  `yaml:"kind"`  // none or embedded
+	Model       string  `yaml:"model"` // small, large or a .gguf file
+	Threads     int     `yaml:"threads"`
+	Samples     int     `yaml:"samples"`
+	Parallel    int     `yaml:"parallel"`
+	Temperature float64 `yaml:"temperature"`
 }
 
 // Remote is the far side.
@@ -105,6 +128,8 @@ type Remote struct {
 	Timeout time.Duration `yaml:"timeout"`
 	// Histories: for so many tenants the codec learns from what crosses; 0: off.
 	Histories int `yaml:"histories"`
+	// Twin: what an embedded local model makes stays at home where the origin runs it, too.
+	Twin bool `yaml:"twin"`
 }
 
 // Policy steers drafts and escalation.
@@ -114,6 +139,9 @@ type Policy struct {
 	Temperature float64  `yaml:"temperature"` // of samples after the first
 	Confidence  float64  `yaml:"confidence"`  // from which a draft is good enough
 	Modes       []string `yaml:"modes"`
+	Drafts      string   `yaml:"drafts"`     // which of open questions go up: auto, always or never
+	Rounds      int      `yaml:"rounds"`     // of yes/no questions for one request, each a call of the large model
+	Expand      bool     `yaml:"expand"`     // the local model writes out brief answers
 	LocalDown   string   `yaml:"local_down"` // reject or remote
 }
 
@@ -151,10 +179,10 @@ func DefaultEdge() Edge {
 	return Edge{
 		Listen: "127.0.0.1:8484", Admin: Admin{"127.0.0.1:8485"}, Log: "info", Models: []string{"tenbit"},
 		Local:  Model{Kind: "auto", URL: "http://127.0.0.1:11434", Timeout: 5 * time.Minute},
-		Remote: Remote{Kind: "none", Timeout: 5 * time.Minute, API: Model{Kind: "openai", Timeout: 5 * time.Minute}},
+		Remote: Remote{Kind: "none", Timeout: 5 * time.Minute, Twin: true, API: Model{Kind: "openai", Timeout: 5 * time.Minute}},
 		Policy: Policy{
-			Samples: 5, Parallel: 2, Temperature: 0.8, Confidence: 0.95, LocalDown: "reject",
-			Modes: []string{"accept", "select", "answer", "full", "plain"},
+			Samples: 5, Parallel: 2, Temperature: 0.8, Confidence: 0.95, LocalDown: "reject", Drafts: "auto", Rounds: 1,
+			Modes: []string{"accept", "select", "answer", "ask", "hint", "brief", "full", "plain"},
 		},
 		Cache:  Cache{Bytes: 64 << 20, TTL: 24 * time.Hour},
 		Ledger: Ledger{Kind: "bolt", Path: "edge.ledger"},
@@ -167,6 +195,7 @@ func DefaultOrigin() Origin {
 	return Origin{
 		Listen: "127.0.0.1:8486", Admin: Admin{"127.0.0.1:8487"}, Log: "info",
 		Large:  Model{Kind: "openai", Timeout: 5 * time.Minute},
+		Twin:   Twin{Kind: "none", Model: "small", Samples: 5, Parallel: 2, Temperature: 0.8},
 		Ledger: Ledger{Kind: "bolt", Path: "origin.ledger"},
 	}
 }

@@ -87,8 +87,17 @@ func (c *Origin) Validate() error {
 		p.add("tls.client_ca", "needs tls.cert")
 	}
 	p.auth(c.Auth, c.Listen)
-	p.tenants("edges", c.Edges)
+	var edges []Tenant
+	for _, e := range c.Edges {
+		edges = append(edges, e.Tenant())
+	}
+	p.tenants("edges", edges)
 	p.model("large", c.Large)
+	p.oneOf("twin.kind", c.Twin.Kind, "none", "embedded")
+	if c.Twin.Kind == "embedded" {
+		p.weights("twin.model", c.Twin.Model)
+		p.sampling("twin", c.Twin.Samples, c.Twin.Parallel, c.Twin.Temperature)
+	}
 	p.ledger(c.Ledger)
 	p.histories("histories", c.Histories)
 	return errors.Join(p...)
@@ -136,7 +145,7 @@ func (p *problems) model(key string, m Model, kinds ...string) {
 	p.oneOf(key+".kind", m.Kind, append(kinds, "ollama", "openai", "embedded")...)
 	switch m.Kind {
 	case "embedded":
-		p.oneOf(key+".model", m.Model, "small", "large")
+		p.weights(key+".model", m.Model)
 	default:
 		p.url(key+".url", m.URL, "http", "https")
 		if m.Model == "" && m.Kind != "auto" {
@@ -148,6 +157,13 @@ func (p *problems) model(key string, m Model, kinds ...string) {
 	}
 	if m.Threads < 0 || m.Context < 0 {
 		p.add(key, "threads and context must not be negative")
+	}
+}
+
+// weights checks the name of an embedded model.
+func (p *problems) weights(key, name string) {
+	if !strings.HasSuffix(name, ".gguf") {
+		p.oneOf(key, name, "small", "large", "FILE.gguf")
 	}
 }
 
@@ -181,14 +197,10 @@ func (p *problems) remote(r Remote) {
 }
 
 func (p *problems) policy(c Policy) {
-	if c.Samples < 1 || c.Samples > 64 {
-		p.add("policy.samples", "%d is not between 1 and 64", c.Samples)
-	}
-	if c.Parallel < 1 {
-		p.add("policy.parallel", "%d is not positive", c.Parallel)
-	}
-	if c.Temperature < 0 || c.Temperature > 2 {
-		p.add("policy.temperature", "%v is not between 0 and 2", c.Temperature)
+	p.sampling("policy", c.Samples, c.Parallel, c.Temperature)
+	p.oneOf("policy.drafts", c.Drafts, "auto", "always", "never")
+	if c.Rounds < 1 || c.Rounds > 10 {
+		p.add("policy.rounds", "%d is not between 1 and 10", c.Rounds)
 	}
 	if c.Confidence < 0 || c.Confidence > 1 {
 		p.add("policy.confidence", "%v is not between 0 and 1", c.Confidence)
@@ -199,6 +211,18 @@ func (p *problems) policy(c Policy) {
 		}
 	}
 	p.oneOf("policy.local_down", c.LocalDown, "reject", "remote")
+}
+
+func (p *problems) sampling(key string, samples, parallel int, temperature float64) {
+	if samples < 1 || samples > 64 {
+		p.add(key+".samples", "%d is not between 1 and 64", samples)
+	}
+	if parallel < 1 {
+		p.add(key+".parallel", "%d is not positive", parallel)
+	}
+	if temperature < 0 || temperature > 2 {
+		p.add(key+".temperature", "%v is not between 0 and 2", temperature)
+	}
 }
 
 func (p *problems) ledger(l Ledger) {

@@ -2,6 +2,8 @@ package embedded
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"runtime"
 	"slices"
@@ -15,6 +17,7 @@ import (
 // threads or on what was asked before.
 type Model struct {
 	name    string
+	digest  uint64
 	context int
 	frac    int // fraction bits of the logits
 	exp2    []int32
@@ -51,7 +54,8 @@ func Open(data []byte, o Options) (*Model, error) {
 	if arch != "tenbit" && arch != "llama" {
 		return nil, fmt.Errorf("%w: architecture %.64q: want tenbit or llama", ErrFormat, arch)
 	}
-	m := &Model{name: arch, threads: o.Threads}
+	sum := sha256.Sum256(data)
+	m := &Model{name: arch, digest: binary.BigEndian.Uint64(sum[:]), threads: o.Threads}
 	if m.threads == 0 {
 		m.threads = min(runtime.GOMAXPROCS(0), 4)
 	}
@@ -79,6 +83,10 @@ func Open(data []byte, o Options) (*Model, error) {
 	m.frac, m.exp2, m.net = 16, t.exp2, t
 	return m, nil
 }
+
+// Digest names the weights: models with equal digests give equal answers to
+// equal requests, on every machine.
+func (m *Model) Digest() uint64 { return m.digest }
 
 // Context is the number of tokens of a prompt and its answer together.
 func (m *Model) Context() int { return m.context }

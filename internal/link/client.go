@@ -51,7 +51,8 @@ type ClientConfig struct {
 	// drafts travel. See the origin's [Twin].
 	Twin uint64
 	// Twinned is told of each ask that went without its draft whether the
-	// origin's twin had it; nil: nobody is.
+	// origin's twin had it, and false of each connection whose origin runs
+	// another small model; nil: nobody is.
 	Twinned func(same bool)
 
 	// DialTimeout bounds a connection attempt with hello, 0: 2 s.

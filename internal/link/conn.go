@@ -140,8 +140,12 @@ func (c *conn) hello(ctx context.Context) error {
 	if l := c.edge.memories.learner; c.model != nil && l != nil {
 		a.learns = l.Form()
 	}
-	if t := c.srv.cfg.Twin; t != nil && h.twin != 0 && h.twin == t.Fingerprint() {
-		a.twin = true
+	if t := c.srv.cfg.Twin; t != nil && h.twin != 0 {
+		if a.twin = twinSame; h.twin != t.Fingerprint() {
+			a.twin = twinOther
+			t.Checked(false)
+			c.srv.cfg.Log.Warn("edge's small model is not the twin's: drafts travel", "edge", c.edge.Name)
+		}
 	}
 	if err := c.send(ctx, a); err != nil {
 		return fmt.Errorf("hello: %w", err)

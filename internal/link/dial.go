@@ -188,6 +188,10 @@ func (c *Client) hello(ctx context.Context, conn *websocket.Conn) (*session, err
 		if fr.model == 0 {
 			s.model = nil
 		}
+		if fr.twin == twinOther {
+			c.cfg.Log.Warn("the origin's twin is another model: drafts travel")
+			s.twinned(false)
+		}
 		return s, nil
 	case failure:
 		if fr.code == CodeVersion {

@@ -15,7 +15,7 @@ var frames = []frame{
 	hello{version: Version},
 	hello{version: 7, rest: []byte("later")},
 	ack{model: 1, modes: 0x1ff, streams: 64},
-	ack{model: 1, modes: 0x1ff, streams: 64, learns: 3, twin: true},
+	ack{model: 1, modes: 0x1ff, streams: 64, learns: 3, twin: twinSame},
 	ask{
 		stream: 1, id: id{1, 2, 15: 3}, terms: terms{"ship", 10 * tenbit.Bit, 0x1ff},
 		shape: shapeDraft | shapeTools | shapeRefusal | shapeCandidates | shapeQuestions, votes: []uint64{3, 0, maxVotes}, likely: []byte{1, 255}, size: 12, digest: 0xdeadbeef,

@@ -12,8 +12,16 @@ type ack struct {
 	modes   uint64 // what the origin serves
 	streams uint16 // most requests at a time
 	learns  uint8  // the form of what the origin learns, 0: nothing
-	twin    bool   // the origin runs the same small model
+	twin    uint8  // the edge's small model at the origin
 }
+
+// What an ack says of the edge's small model.
+const (
+	twinNone  = iota // the origin runs none, or the edge named none
+	twinSame         // it runs the same
+	twinOther        // it runs another: drafts travel
+	twins
+)
 
 func readAck(f *fields) frame {
 	return ack{
@@ -21,7 +29,7 @@ func readAck(f *fields) frame {
 		modes:   f.uint(1<<16 - 1),
 		streams: uint16(f.uintFrom(1, maxStream)),
 		learns:  uint8(f.uint(maxForm)),
-		twin:    f.uint(1) == 1,
+		twin:    uint8(f.uint(twins - 1)),
 	}
 }
 
@@ -29,11 +37,7 @@ func (a ack) append(b []byte) []byte {
 	b = append(appendHeader(b, 0, kindAck), a.model)
 	b = binary.AppendUvarint(b, a.modes)
 	b = binary.AppendUvarint(b, uint64(a.streams))
-	twin := byte(0)
-	if a.twin {
-		twin = 1
-	}
-	return append(b, a.learns, twin)
+	return append(b, a.learns, a.twin)
 }
 
 // maxForm bounds a learner's form.

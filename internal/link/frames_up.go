@@ -86,6 +86,7 @@ const (
 	shapeTwin                         // what the edge made of the request stays at home: the origin makes it itself
 	shapeCandidates                   // there are candidates
 	shapeQuestions                    // there are questions
+	shapeStream                       // the reply's text leaves as it is made
 	shapeTools                        // the draft's tool calls
 	shapeRefusal                      // the draft's refusal
 	shapes

@@ -226,11 +226,11 @@ func (r *request) pack(s *session, t tenbit.Ask, model codec.Model) (ask, error)
 		k.history, k.model, k.learns = r.history, r.history.model, r.past != nil
 		r.model, r.coded = k.model, true
 	}
-	if model == nil {
-		t.Questions, r.ask.Questions = nil, nil // nothing could answer them
-	}
-	if t.Draft == nil && len(t.Candidates) == 0 {
+	if t.Draft == nil && len(t.Candidates) == 0 || t.Revised {
 		k.twin = false
+	}
+	if !t.Modes.Has(tenbit.ModeAsk) || t.Held && !k.twin {
+		t.Questions, r.ask.Questions = nil, nil
 	}
 	if t.Stays && !k.twin {
 		t.Draft, r.ask.Draft = nil, nil

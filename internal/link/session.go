@@ -45,7 +45,7 @@ type outgoing struct {
 
 func newSession(c *Client, conn *websocket.Conn, a ack) *session {
 	return &session{
-		c: c, conn: conn, model: c.cfg.Model, modes: tenbit.ModeSet(a.modes), most: int(a.streams), learn: a.learns, twin: a.twin,
+		c: c, conn: conn, model: c.cfg.Model, modes: tenbit.ModeSet(a.modes), most: int(a.streams), learn: a.learns, twin: a.twin == twinSame,
 		out: make(chan outgoing), wake: make(chan struct{}, 1), done: make(chan struct{}),
 		streams: map[uint16]*stream{},
 	}

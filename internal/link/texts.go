@@ -73,6 +73,9 @@ func packAsk(t tenbit.Ask, k kit) (ask, error) {
 		a.shape |= shapeTwin
 		t.Draft, t.Candidates, t.Questions = nil, nil, nil
 	}
+	if t.Sink != nil {
+		a.shape |= shapeStream
+	}
 	texts := a.texts(t)
 	for _, p := range texts {
 		a.size += len(p)
@@ -172,7 +175,7 @@ func (a *ask) room() int64 {
 // asks for the texts without the model. Of an ask for a twin the digest is left
 // to be checked when the draft is made.
 func (a ask) unpack(k kit) (tenbit.Ask, error) {
-	t := tenbit.Ask{ID: hex.EncodeToString(a.id[:]), Tenant: tenbit.TenantID(a.tenant), Limit: a.limit, Modes: a.modes}
+	t := tenbit.Ask{ID: hex.EncodeToString(a.id[:]), Tenant: tenbit.TenantID(a.tenant), Limit: a.limit, Modes: a.modes, Stream: a.shape&shapeStream != 0}
 	if a.shape&shapeHistory != 0 && k.history == nil {
 		return t, fmt.Errorf("ask: %w: unknown history", errDigest)
 	}

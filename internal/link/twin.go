@@ -15,7 +15,8 @@ type Twin interface {
 	Fingerprint() uint64
 	// Draft is a with what the edge's small model made of the request.
 	Draft(ctx context.Context, a tenbit.Ask) (tenbit.Ask, error)
-	// Checked is told whether that was what the edge has.
+	// Checked is told whether that was what the edge has, and false of each edge
+	// that connects with another small model.
 	Checked(same bool)
 }
 

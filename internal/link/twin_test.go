@@ -93,14 +93,16 @@ func TestTwin(t *testing.T) {
 	}
 }
 
-// TestAnotherTwin: an origin with another small model is not asked to use it.
+// TestAnotherTwin: an origin with another small model is not asked to use it, and
+// both ends count that.
 func TestAnotherTwin(t *testing.T) {
 	w := &twin{}
 	o := newOrigin(t, &echo{say: answer("yes")}, func(s *ServerConfig) { s.Twin = w })
-	c := newClient(t, o.url, func(c *ClientConfig) { c.Twin = 41 })
+	var told []bool
+	c := newClient(t, o.url, func(c *ClientConfig) { c.Twin, c.Twinned = 41, func(same bool) { told = append(told, same) } })
 	a := newAsk(t, testID(1), "How often does the lamp turn?")
 	a.Draft = &tenbit.Message{Content: "Often."}
-	if r, err := c.Escalate(t.Context(), a); err != nil || r.Message.Content != "yes" || len(w.checked) > 0 {
-		t.Errorf("got %v, %v, the twin was asked %d times", r, err, len(w.checked))
+	if r, err := c.Escalate(t.Context(), a); err != nil || r.Message.Content != "yes" || len(w.checked) != 1 || w.checked[0] || len(told) != 1 || told[0] {
+		t.Errorf("got %v, %v, the twin was told %v, the edge %v; want one difference each", r, err, w.checked, told)
 	}
 }

@@ -24,6 +24,7 @@ type Metrics struct {
 	settled  *prometheus.CounterVec
 	charged  *prometheus.CounterVec
 	lookups  *prometheus.CounterVec
+	twins    *prometheus.CounterVec
 
 	routes, reasons, tenants *names
 }
@@ -60,11 +61,12 @@ func New(maxTenants int) *Metrics {
 		charged: counter("request_wire_bytes_total",
 			"Bytes on the connection to the far side that requests took, framing included.", "direction"),
 		lookups: counter("cache_lookups_total", "Cache lookups, by result (hit, miss).", "result"),
+		twins:   counter("twin_checks_total", "What the origin's twin made beside what the edge's small model made, by result (same, other).", "result"),
 		routes:  &names{most: maxRoutes},
 		reasons: &names{most: maxReasons},
 		tenants: &names{most: maxTenants},
 	}
-	m.registry.MustRegister(m.requests, m.degraded, m.duration, m.first, m.settled, m.charged, m.lookups,
+	m.registry.MustRegister(m.requests, m.degraded, m.duration, m.first, m.settled, m.charged, m.lookups, m.twins,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -113,6 +115,15 @@ func (m *Metrics) Cache(hit bool) {
 		result = "hit"
 	}
 	m.lookups.WithLabelValues(result).Inc()
+}
+
+// Twin counts one check of a twin against the edge's small model.
+func (m *Metrics) Twin(same bool) {
+	result := "other"
+	if same {
+		result = "same"
+	}
+	m.twins.WithLabelValues(result).Inc()
 }
 
 // Wire shows the totals of a connection, such as "link" or "large", read from
