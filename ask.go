@@ -111,7 +111,8 @@ const (
 type Answer struct {
 	Message  Message
 	Finish   Finish
-	Usage    Usage // of the answer as the client sees it
+	Usage    Usage       // of the answer as the client sees it
+	Tokens   []TokenProb // of the content, where the request asks for log-probabilities
 	Route    Route
 	Cost     Cost
 	Degraded string // why the answer is worse than configured, "" when it is not

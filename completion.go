@@ -37,7 +37,25 @@ type Completion struct {
 	// 0 when the model gives none. It steers the gate only and never reaches
 	// the coder or the meter.
 	LogProb float64
-	Cost    Cost // wire bytes, where the client counts them
+	// Tokens are the content's tokens with their log-probabilities; only where
+	// the request asks for them and the model gives them.
+	Tokens []TokenProb
+	Cost   Cost // wire bytes, where the client counts them
+}
+
+// TokenProb is one token as OpenAI's logprobs have it.
+type TokenProb struct {
+	Token   string       `json:"token"`
+	LogProb float64      `json:"logprob"` // natural logarithm
+	Bytes   []int        `json:"bytes"`   // of the token; nil: not known
+	Top     []OtherToken `json:"top_logprobs"`
+}
+
+// OtherToken is a token that might have stood in a token's place.
+type OtherToken struct {
+	Token   string  `json:"token"`
+	LogProb float64 `json:"logprob"`
+	Bytes   []int   `json:"bytes"`
 }
 
 // Sampling says how a model is to answer, over what the request says.
@@ -56,4 +74,7 @@ var (
 	// ErrIncomplete says that a model's answer ended without its end mark:
 	// never cached, never billed as whole.
 	ErrIncomplete = errors.New("answer ended early")
+	// ErrRejected says that a model's server refuses this request and would
+	// again: it holds something that the model does not take.
+	ErrRejected = errors.New("model rejected the request")
 )

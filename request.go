@@ -25,6 +25,7 @@ type Request struct {
 	Tools     bool // tools or functions are offered
 	JSON      bool // response_format asks for JSON
 	Stop      bool // stop strings are given
+	LogProbs  bool // log-probabilities are asked for
 }
 
 // RequestMessage is one turn.
@@ -59,12 +60,9 @@ const maxDepth = 128
 // ParseRequest checks and canonicalises a JSON body. Errors are [*RequestError].
 // The caller bounds the body's size.
 func ParseRequest(body []byte) (Request, error) {
-	if depth(body) > maxDepth {
-		return Request{}, &RequestError{Msg: fmt.Sprintf("The body is nested more than %d levels deep.", maxDepth)}
-	}
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(body, &fields); err != nil || fields == nil {
-		return Request{}, &RequestError{Msg: "We could not parse the JSON body of your request: it must be one JSON object."}
+	fields, err := ParseFields(body)
+	if err != nil {
+		return Request{}, err
 	}
 	var r Request
 	if err := r.parse(fields); err != nil {
@@ -79,6 +77,20 @@ func ParseRequest(body []byte) (Request, error) {
 	}
 	r.Body = canonical
 	return r, nil
+}
+
+// ParseFields reads a body that must be one JSON object, nested no deeper than
+// any request needs. Of a field that stands twice the last counts. Errors are
+// [*RequestError].
+func ParseFields(body []byte) (map[string]json.RawMessage, error) {
+	if depth(body) > maxDepth {
+		return nil, &RequestError{Msg: fmt.Sprintf("The body is nested more than %d levels deep.", maxDepth)}
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(body, &fields); err != nil || fields == nil {
+		return nil, &RequestError{Msg: "We could not parse the JSON body of your request: it must be one JSON object."}
+	}
+	return fields, nil
 }
 
 // WithModel returns the request for another model's name, and with other

@@ -115,11 +115,11 @@ func (r *Request) parseNumbers(fields map[string]json.RawMessage) error {
 		}
 		var f float64
 		if json.Unmarshal(raw, &f) != nil || f < b.min || f > b.max || b.whole && f != math.Trunc(f) {
-			kind := "number"
+			kind := "a number"
 			if b.whole {
-				kind = "integer"
+				kind = "an integer"
 			}
-			return &RequestError{Param: b.name, Msg: fmt.Sprintf("Expected an %s from %v to %v.", kind, b.min, b.max)}
+			return &RequestError{Param: b.name, Msg: fmt.Sprintf("Expected %s from %v to %v.", kind, b.min, b.max)}
 		}
 		switch b.name {
 		case "n":
@@ -137,6 +137,7 @@ func (r *Request) parseNumbers(fields map[string]json.RawMessage) error {
 		if raw, ok := given(fields, name); ok && json.Unmarshal(raw, &b) != nil {
 			return &RequestError{Param: name, Msg: "Expected a boolean."}
 		}
+		r.LogProbs = r.LogProbs || name == "logprobs" && b
 	}
 	return nil
 }

@@ -20,6 +20,8 @@ type Order struct {
 	// Sink receives text as it becomes final; nil: the answer comes whole. What
 	// it has not received at the end is the caller's to send.
 	Sink tenbit.Sink
+
+	form *form // that the answer is wanted in; nil: any
 }
 
 // Answer walks one request: cache, draft, gate, reserve, escalate, settle,
@@ -57,9 +59,10 @@ func (g *Gateway) Answer(ctx context.Context, o Order) (tenbit.Answer, error) {
 // errNothing says that neither end had an answer.
 var errNothing = errors.New("neither end had an answer")
 
-// mayBuy reports whether the far side may be asked at all.
+// mayBuy reports whether the far side may be asked at all. Log-probabilities are
+// the local model's, so its answer is what they go with.
 func (g *Gateway) mayBuy(o Order) bool {
-	return g.Remote != nil && o.MaxBits >= policy.MinLimit && o.Modes&g.Modes != 0
+	return g.Remote != nil && o.MaxBits >= policy.MinLimit && o.Modes&g.Modes != 0 && !o.Request.LogProbs
 }
 
 // localOnly answers with the local model alone, streaming as it goes.
@@ -68,7 +71,7 @@ func (g *Gateway) localOnly(ctx context.Context, o Order) (tenbit.Answer, error)
 	if err != nil {
 		return tenbit.Answer{}, localDown(err)
 	}
-	return tenbit.Answer{Message: c.Message, Finish: c.Finish, Usage: c.Usage, Route: tenbit.RouteLocal}, nil
+	return tenbit.Answer{Message: c.Message, Finish: c.Finish, Usage: c.Usage, Tokens: c.Tokens, Route: tenbit.RouteLocal}, nil
 }
 
 // unbought is the way out when nothing could be bought: the draft, marked, or

@@ -1,72 +1,63 @@
 package gateway
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strconv"
 
 	"tenbit"
-	"tenbit/cache"
 )
 
 // chat serves POST /v1/chat/completions.
 func (g *Gateway) chat(w http.ResponseWriter, r *http.Request, c *call) error {
-	o, d, err := g.order(w, r, c)
+	body, err := g.body(w, r)
 	if err != nil {
 		return err
 	}
+	o, d, err := g.order(r, c, body)
+	if err != nil {
+		return err
+	}
+	orders, err := spread(o, o.Request.N)
+	if err != nil {
+		return err
+	}
+	return g.serve(w, r, c, task{orders, d, chatVoice{}})
+}
+
+// serve carries out a task and answers it.
+func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, c *call, t task) error {
 	select {
 	case g.active <- struct{}{}:
 		defer func() { <-g.active }()
 	default:
-		return &Error{Status: http.StatusServiceUnavailable, Type: "server_error", Code: "overloaded", Msg: "The gateway is busy. Try again soon."}
+		return overloaded()
 	}
-	key := cache.KeyOf(o.Tenant.ID, o.Request.Body)
-	if d.Stream {
-		// Streams are walked with a sink of their own and shared with streams only.
-		key = cache.KeyOf(o.Tenant.ID, append([]byte("stream\n"), o.Request.Body...))
+	g.rate(w.Header())
+	p := g.depart(r.Context(), c, t)
+	defer p.leave()
+	if t.deliver.Stream {
+		return g.stream(w, r, c, p, t)
 	}
-	f, first := g.flights.join(r.Context(), key, !o.NoStore && !d.limited, func(ctx context.Context, sink tenbit.Sink) (tenbit.Answer, error) {
-		if d.Stream {
-			o.Sink = sink
-		}
-		return g.Answer(ctx, o)
-	})
-	defer f.leave()
-	if d.Stream {
-		return g.stream(w, r, c, f, first, d)
-	}
-	a, err := f.wait(r.Context())
-	c.answer = own(a, first)
+	err := p.wait(r.Context(), c)
 	g.report(r.Context(), c).set(w.Header(), "")
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, completionOf(c))
-}
-
-// own is the answer as one of those who shared its walk sees it: only the one
-// who started it paid.
-func own(a tenbit.Answer, first bool) tenbit.Answer {
-	if !first {
-		a.Cost = tenbit.Cost{}
-		a.Route = tenbit.RouteCache
-	}
-	return a
+	return writeJSON(w, t.voice.whole(c))
 }
 
 // delivery says how a client wants its answer.
 type delivery struct {
 	Stream  bool `json:"stream"`
-	Options struct {
+	Options *struct {
 		IncludeUsage bool `json:"include_usage"`
 	} `json:"stream_options"`
-	Tenbit *struct {
+	User     *string           `json:"user"`
+	Metadata map[string]string `json:"metadata"`
+	Tenbit   *struct {
 		MaxBits *float64 `json:"max_bits"`
 		Modes   []string `json:"modes"`
 		Cache   string   `json:"cache"`
@@ -75,33 +66,59 @@ type delivery struct {
 	limited bool // the sender set limits of its own: the walk is not shared
 }
 
-// order reads and checks a request.
-func (g *Gateway) order(w http.ResponseWriter, r *http.Request, c *call) (Order, delivery, error) {
+// order checks a chat completion request.
+func (g *Gateway) order(r *http.Request, c *call, body []byte) (Order, delivery, error) {
 	var d delivery
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, g.MaxBody))
-	if err != nil {
-		var big *http.MaxBytesError
-		if errors.As(err, &big) {
-			return Order{}, d, &Error{Status: http.StatusRequestEntityTooLarge, Type: "invalid_request_error", Code: "request_too_large", Msg: fmt.Sprintf("The body is larger than %d bytes.", g.MaxBody)}
-		}
-		return Order{}, d, invalid("", "", "The body could not be read.")
-	}
 	req, err := tenbit.ParseRequest(body)
 	if err != nil {
 		return Order{}, d, err
 	}
-	if err := json.Unmarshal(body, &d); err != nil {
-		return Order{}, d, invalid("stream", "", "Expected stream to be a boolean, and stream_options and tenbit to be objects of the documented fields.")
+	if err := exactly(body, &d); err != nil {
+		return Order{}, d, mistyped(err)
+	}
+	if err := d.check(); err != nil {
+		return Order{}, d, err
 	}
 	if !slices.Contains(g.Models, req.Model) {
 		return Order{}, d, unknownModel()
 	}
-	if req.N > 1 {
-		return Order{}, d, invalid("n", "unsupported_value", "Only n = 1 is supported.")
+	f, req, err := formOf(req)
+	if err != nil {
+		return Order{}, d, err
 	}
 	c.model = req.Model
-	o := Order{ID: c.id, Tenant: c.tenant, Request: req, MaxBits: c.tenant.MaxRequest, Modes: g.Modes}
+	o := Order{ID: c.id, Tenant: c.tenant, Request: req, MaxBits: c.tenant.MaxRequest, Modes: g.Modes, form: f}
 	return o, d, d.limit(&o, r.Header)
+}
+
+// check refuses what OpenAI refuses of the fields that don't change the answer.
+func (d *delivery) check() error {
+	if d.Options != nil && !d.Stream {
+		return invalid("stream_options", "", "stream_options is only allowed when stream is true.")
+	}
+	if len(d.Metadata) > 16 {
+		return invalid("metadata", "", "Expected at most 16 keys.")
+	}
+	for k, v := range d.Metadata {
+		if len(k) > 64 || len(v) > 512 {
+			return invalid("metadata", "", "Expected keys of at most 64 and values of at most 512 characters.")
+		}
+	}
+	return nil
+}
+
+// includeUsage reports whether a stream is to say its usage.
+func (d *delivery) includeUsage() bool { return d.Options != nil && d.Options.IncludeUsage }
+
+// seedOf is the seed that a request names.
+func seedOf(req tenbit.Request) (int64, error) {
+	var body struct {
+		Seed int64 `json:"seed"`
+	}
+	if err := json.Unmarshal(req.Body, &body); err != nil {
+		return 0, fmt.Errorf("read the seed: %w", err)
+	}
+	return body.Seed, nil
 }
 
 // limit applies the sender's own limits, which only ever narrow the tenant's.

@@ -21,7 +21,7 @@ type fields struct {
 
 // report reads what is left and sums up the call.
 func (g *Gateway) report(ctx context.Context, c *call) fields {
-	a := c.answer
+	a := c.answer()
 	f := fields{Route: a.Route, Bits: a.Cost.Bits.String(), WireUp: a.Cost.WireUp, WireDown: a.Cost.WireDown, Degraded: a.Degraded}
 	if g.Ledger != nil {
 		if left, _, err := g.Ledger.Left(ctx, c.tenant); err == nil {

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
+	"time"
 
 	"tenbit"
 )
@@ -17,6 +19,9 @@ type Error struct {
 	Param   string // offending field, "" becomes null
 	Msg     string // for the client; holds no prompt, no key and no address
 	NoRetry bool   // tell SDKs not to try again
+
+	RetryAfter time.Duration // when another try may succeed; 0: not said
+	Accept     string        // codings that would have been taken, with 415
 }
 
 func (e *Error) Error() string { return e.Msg }
@@ -50,11 +55,40 @@ func orNull(s string) *string {
 func (e *Error) write(w http.ResponseWriter) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
-	if e.NoRetry {
+	if e.NoRetry || e.RetryAfter > maxRetry {
 		h.Set("X-Should-Retry", "false")
+	}
+	if e.RetryAfter > 0 {
+		h.Set("Retry-After", strconv.FormatInt(int64((e.RetryAfter+time.Second-1)/time.Second), 10))
+	}
+	if e.Accept != "" {
+		h.Set("Accept-Encoding", e.Accept)
 	}
 	w.WriteHeader(e.Status)
 	_, _ = w.Write(append(e.body(), '\n')) // the client may have left
+}
+
+// maxRetry is how long clients wait when they are told to: beyond it OpenAI's try
+// again at once.
+const maxRetry = time.Minute
+
+// overloaded says that as many requests as may be are under way.
+func overloaded() *Error {
+	return &Error{Status: http.StatusServiceUnavailable, Type: "server_error", Code: "overloaded", Msg: "The gateway is busy. Try again soon.", RetryAfter: time.Second}
+}
+
+// refusal is what the client reads for err; for an empty budget with the time
+// when it grows.
+func (g *Gateway) refusal(ctx context.Context, c *call, err error) *Error {
+	e := publish(err)
+	if !errors.Is(err, tenbit.ErrOverBudget) || g.Ledger == nil {
+		return e
+	}
+	if _, next, err := g.Ledger.Left(ctx, c.tenant); err == nil && !next.IsZero() {
+		e.RetryAfter = max(time.Until(next), time.Second)
+		e.NoRetry = false
+	}
+	return e
 }
 
 // invalid is a 400 that names the field.
@@ -71,6 +105,10 @@ func publish(err error) *Error {
 		return own
 	case errors.As(err, &bad):
 		return invalid(bad.Param, bad.Code, bad.Msg)
+	case errors.As(err, new(*panicked)):
+		return &Error{Status: http.StatusInternalServerError, Type: "server_error", Code: "internal_error", Msg: "The gateway failed on this request.", NoRetry: true}
+	case errors.Is(err, tenbit.ErrRejected):
+		return invalid("", "model_rejected", "The model does not take this request: something in it is not supported, or it is too long.")
 	case errors.Is(err, tenbit.ErrOverBudget):
 		return &Error{Status: http.StatusTooManyRequests, Type: "insufficient_quota", Code: "insufficient_quota", Msg: "Your bit budget is exhausted.", NoRetry: true}
 	case errors.Is(err, tenbit.ErrLedgerDown):

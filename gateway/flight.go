@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"context"
+	"fmt"
+	"runtime/debug"
 	"strings"
 	"sync"
 
@@ -19,8 +21,7 @@ type flight struct {
 	answer  tenbit.Answer
 	err     error
 	done    bool
-	waiting int
-	changed chan struct{} // closed and replaced at every change
+	waiting map[chan struct{}]int // those who wait, woken at every change; a number, since one may wait twice
 }
 
 // flights are the walks under way, by cache key.
@@ -31,16 +32,17 @@ type flights struct {
 }
 
 // join finds the walk for key or starts it with walk, which runs until it
-// returns or the last who waits has left. The first result is false for all
-// but the one who started it: that one is told the cost.
-func (fs *flights) join(ctx context.Context, key cache.Key, share bool, walk func(context.Context, tenbit.Sink) (tenbit.Answer, error)) (*flight, bool) {
+// returns or the last who waits has left. Whoever waits is woken by wake, which
+// has room for one. The last result is false for all but the one who started
+// it: that one is told the cost.
+func (fs *flights) join(ctx context.Context, key cache.Key, share bool, wake chan struct{}, walk func(context.Context, tenbit.Sink) (tenbit.Answer, error)) (*flight, bool) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	if f := fs.all[key]; share && f != nil && f.enter() {
+	if f := fs.all[key]; share && f != nil && f.enter(wake) {
 		return f, false
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	f := &flight{cancel: cancel, waiting: 1, changed: make(chan struct{})}
+	f := &flight{cancel: cancel, waiting: map[chan struct{}]int{wake: 1}}
 	if share {
 		if fs.all == nil {
 			fs.all = map[cache.Key]*flight{}
@@ -49,7 +51,7 @@ func (fs *flights) join(ctx context.Context, key cache.Key, share bool, walk fun
 	}
 	fs.wg.Go(func() {
 		defer cancel()
-		a, err := walk(ctx, f.write)
+		a, err := guarded(ctx, f.write, walk)
 		fs.mu.Lock()
 		if fs.all[key] == f {
 			delete(fs.all, key)
@@ -60,22 +62,42 @@ func (fs *flights) join(ctx context.Context, key cache.Key, share bool, walk fun
 	return f, true
 }
 
+// guarded keeps a walk that panics from ending the process: it is one request's.
+func guarded(ctx context.Context, sink tenbit.Sink, walk func(context.Context, tenbit.Sink) (tenbit.Answer, error)) (a tenbit.Answer, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &panicked{p, debug.Stack()}
+		}
+	}()
+	return walk(ctx, sink)
+}
+
+// panicked is a panic on the way to an answer.
+type panicked struct {
+	what  any
+	stack []byte
+}
+
+func (p *panicked) Error() string { return fmt.Sprintf("panic: %v\n%s", p.what, p.stack) }
+
 // enter joins a flight that somebody still waits for.
-func (f *flight) enter() bool {
+func (f *flight) enter(wake chan struct{}) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.waiting == 0 {
+	if len(f.waiting) == 0 {
 		return false // its walk is being cancelled
 	}
-	f.waiting++
+	f.waiting[wake]++
 	return true
 }
 
 // leave gives up waiting; the last to leave cancels the walk.
-func (f *flight) leave() {
+func (f *flight) leave(wake chan struct{}) {
 	f.mu.Lock()
-	f.waiting--
-	last := f.waiting == 0
+	if f.waiting[wake]--; f.waiting[wake] == 0 {
+		delete(f.waiting, wake)
+	}
+	last := len(f.waiting) == 0
 	f.mu.Unlock()
 	if last {
 		f.cancel()
@@ -98,29 +120,24 @@ func (f *flight) finish(a tenbit.Answer, err error) {
 }
 
 func (f *flight) signal() {
-	close(f.changed)
-	f.changed = make(chan struct{})
-}
-
-// next returns the text after the first n bytes, whether the walk has ended,
-// and a channel that closes when there is more to see.
-func (f *flight) next(n int) (text string, done bool, changed <-chan struct{}) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.text.String()[n:], f.done, f.changed
-}
-
-// wait waits for the end of the walk.
-func (f *flight) wait(ctx context.Context) (tenbit.Answer, error) {
-	for {
-		_, done, changed := f.next(0)
-		if done {
-			return f.answer, f.err // final: written before done
-		}
+	for wake := range f.waiting {
 		select {
-		case <-changed:
-		case <-ctx.Done():
-			return tenbit.Answer{}, context.Cause(ctx)
+		case wake <- struct{}{}:
+		default: // is awake
 		}
 	}
+}
+
+// next returns the text after the first n bytes, and whether the walk has ended.
+func (f *flight) next(n int) (text string, done bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.text.String()[n:], f.done
+}
+
+// result is how the walk ended, once next says that it has.
+func (f *flight) result() (tenbit.Answer, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.answer, f.err
 }

@@ -52,6 +52,7 @@ type Gateway struct {
 	Models  []string            // names under which clients may ask; the first is the default shown
 	Keys    Keys                // who may ask
 	Drafter policy.Drafter      // draws drafts and candidates from the local model
+	Embed   Embedder            // nil: there are no embeddings
 	Gate    policy.Gate         // when a draft is good enough
 	Remote  policy.Remote       // nil: everything is answered locally
 	Ledger  Ledger              // needed where Remote is set
@@ -59,6 +60,7 @@ type Gateway struct {
 	Pack    func([]byte) []byte // shrinks what is kept; nil: as it is
 	Unpack  func([]byte) ([]byte, error)
 	Modes   tenbit.ModeSet // what replies are accepted
+	Origins []string       // of web pages that may ask; none: no CORS
 	Metrics Metrics
 	Log     *slog.Logger
 
@@ -72,6 +74,8 @@ type Gateway struct {
 	MaxActive  int           // requests walked at the same time; more get 503
 	Patience   time.Duration // silence after which a stream is opened without text
 	PingEvery  time.Duration // between pings on a silent stream
+	BodyTime   time.Duration // in which a request's body must arrive
+	Stall      time.Duration // that a client may take for what was written to it
 	SettleTime time.Duration // most time for settlement after the client has left
 
 	asks    askIDs
@@ -88,7 +92,7 @@ func New(g *Gateway) (*Gateway, error) {
 	if g.Remote != nil && g.Ledger == nil {
 		errs = append(errs, errors.New("gateway: a remote needs a ledger"))
 	}
-	if g.MaxBody <= 0 || g.MaxActive <= 0 || g.Patience <= 0 || g.PingEvery <= 0 || g.SettleTime <= 0 {
+	if g.MaxBody <= 0 || g.MaxActive <= 0 || g.Patience <= 0 || g.PingEvery <= 0 || g.BodyTime <= 0 || g.Stall <= 0 || g.SettleTime <= 0 {
 		errs = append(errs, errors.New("gateway: a limit is not positive"))
 	}
 	if g.Metrics == nil || g.Log == nil {

@@ -52,7 +52,7 @@ func open(t *testing.T, local, large policy.Model, change func(*gateway.Gateway,
 		Remote: policy.API{Large: large, Codec: codec.Default()}, Ledger: b.ledger, Cache: cache.NewExact(1<<20, time.Hour, nil, nil),
 		Modes:   tenbit.Modes(tenbit.ModeAccept, tenbit.ModeSelect, tenbit.ModeAnswer, tenbit.ModeFull, tenbit.ModePlain),
 		Metrics: telemetry.New(4), Log: slog.New(slog.NewTextHandler(b.log, nil)),
-		LocalDown: gateway.LocalDownReject, MaxBody: 1 << 16, MaxActive: 8, Patience: time.Minute, PingEvery: time.Minute, SettleTime: time.Second,
+		LocalDown: gateway.LocalDownReject, MaxBody: 1 << 16, MaxActive: 8, Patience: time.Minute, PingEvery: time.Minute, SettleTime: time.Second, BodyTime: time.Minute, Stall: time.Minute,
 	}
 	if change != nil {
 		change(b.g, &b.tenant)
@@ -265,7 +265,7 @@ func TestBadInput(t *testing.T) {
 		{"unknown role", `{"model":"tenbit","messages":[{"role":"god","content":"x"}]}`, 400},
 		{"stream of a wrong type", `{"model":"tenbit","stream":"yes","messages":[{"role":"user","content":"x"}]}`, 400},
 		{"temperature out of range", `{"model":"tenbit","temperature":9,"messages":[{"role":"user","content":"x"}]}`, 400},
-		{"n", `{"model":"tenbit","n":2,"messages":[{"role":"user","content":"x"}]}`, 400},
+		{"n", `{"model":"tenbit","n":9,"messages":[{"role":"user","content":"x"}]}`, 400},
 		{"unknown mode", `{"model":"tenbit","tenbit":{"modes":["x"]},"messages":[{"role":"user","content":"x"}]}`, 400},
 		{"negative bits", `{"model":"tenbit","tenbit":{"max_bits":-1},"messages":[{"role":"user","content":"x"}]}`, 400},
 		{"too large", ask(strings.Repeat("x", 1<<17)), 413},

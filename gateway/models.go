@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 
 	"github.com/go-chi/chi/v5"
@@ -28,9 +29,12 @@ func (g *Gateway) models(w http.ResponseWriter, _ *http.Request, _ *call) error 
 	return writeJSON(w, list)
 }
 
-// model serves GET /v1/models/{model}.
+// model serves GET /v1/models/{model}; the name may hold slashes.
 func (g *Gateway) model(w http.ResponseWriter, r *http.Request, _ *call) error {
-	name := chi.URLParam(r, "model")
+	name := chi.URLParam(r, "*")
+	if plain, err := url.PathUnescape(name); err == nil && r.URL.RawPath != "" {
+		name = plain
+	}
 	if !slices.Contains(g.Models, name) {
 		return unknownModel()
 	}

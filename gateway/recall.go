@@ -10,11 +10,12 @@ import (
 
 // stored is what the cache keeps of an answer.
 type stored struct {
-	Content   []byte          `json:"c"`
-	ToolCalls json.RawMessage `json:"t,omitempty"`
-	Refusal   string          `json:"r,omitempty"`
-	Finish    tenbit.Finish   `json:"f"`
-	Usage     tenbit.Usage    `json:"u"`
+	Content   []byte             `json:"c"`
+	ToolCalls json.RawMessage    `json:"t,omitempty"`
+	Refusal   string             `json:"r,omitempty"`
+	Finish    tenbit.Finish      `json:"f"`
+	Usage     tenbit.Usage       `json:"u"`
+	Tokens    []tenbit.TokenProb `json:"p,omitempty"`
 }
 
 // recall looks for the tenant's own answer to the same canonical request.
@@ -38,16 +39,18 @@ func (g *Gateway) recall(ctx context.Context, o Order) (tenbit.Answer, bool) {
 	}
 	return tenbit.Answer{
 		Message: tenbit.Message{Content: string(s.Content), ToolCalls: s.ToolCalls, Refusal: s.Refusal},
-		Finish:  s.Finish, Usage: s.Usage, Route: tenbit.RouteCache,
+		Finish:  s.Finish, Usage: s.Usage, Tokens: s.Tokens, Route: tenbit.RouteCache,
 	}, true
 }
 
-// store keeps a whole, undegraded answer and returns it.
+// store keeps a whole, undegraded answer that has the form it should, and
+// returns it.
 func (g *Gateway) store(ctx context.Context, o Order, a tenbit.Answer) tenbit.Answer {
-	if g.Cache == nil || o.NoStore || !a.Complete() {
+	a = o.form.normal(a)
+	if g.Cache == nil || o.NoStore || !a.Complete() || o.form.fits(a) != nil {
 		return a
 	}
-	val, err := json.Marshal(stored{[]byte(a.Message.Content), a.Message.ToolCalls, a.Message.Refusal, a.Finish, a.Usage})
+	val, err := json.Marshal(stored{[]byte(a.Message.Content), a.Message.ToolCalls, a.Message.Refusal, a.Finish, a.Usage, a.Tokens})
 	if err != nil {
 		return a // tool calls that are no JSON are not kept
 	}

@@ -19,16 +19,31 @@ import (
 // and nowhere else.
 func (g *Gateway) Handler() http.Handler {
 	r := chi.NewRouter()
+	r.Use(g.stamp, g.cors)
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
 		(&Error{Status: http.StatusNotFound, Type: "invalid_request_error", Code: "unknown_url", Msg: "Unknown request URL. Check the path and the method."}).write(w)
 	})
-	r.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
+	r.MethodNotAllowed(func(w http.ResponseWriter, q *http.Request) {
+		w.Header().Set("Allow", allowed(r, q.URL.Path))
 		(&Error{Status: http.StatusMethodNotAllowed, Type: "invalid_request_error", Code: "method_not_allowed", Msg: "This method is not allowed on this URL."}).write(w)
 	})
 	r.Post("/v1/chat/completions", g.handle(g.chat))
+	r.Post("/v1/completions", g.handle(g.completions))
+	r.Post("/v1/embeddings", g.handle(g.embeddings))
 	r.Get("/v1/models", g.handle(g.models))
-	r.Get("/v1/models/{model}", g.handle(g.model))
+	r.Get("/v1/models/*", g.handle(g.model)) // names may have slashes in them
 	return r
+}
+
+// allowed lists the methods that a path has.
+func allowed(r chi.Routes, path string) string {
+	var out []string
+	for _, m := range []string{http.MethodGet, http.MethodPost, http.MethodDelete} {
+		if r.Match(chi.NewRouteContext(), m, path) {
+			out = append(out, m)
+		}
+	}
+	return strings.Join(out, ", ")
 }
 
 // Drain waits until every walk has ended, or ctx is done.
@@ -50,8 +65,8 @@ type call struct {
 	tenant tenbit.Tenant
 	model  string // as the client named it
 
-	status int
-	answer tenbit.Answer
+	status  int
+	answers []tenbit.Answer // one for each choice
 }
 
 // handle authenticates, runs h, answers its error and writes the one log line.
@@ -59,29 +74,35 @@ func (g *Gateway) handle(h func(http.ResponseWriter, *http.Request, *call) error
 	return func(w http.ResponseWriter, r *http.Request) {
 		c := &call{id: newID(), start: time.Now(), status: http.StatusOK}
 		w.Header().Set("X-Request-Id", c.id)
+		g.rate(w.Header())
 		err := g.authenticate(r, c)
 		if err == nil {
 			err = h(w, r, c)
 		}
 		if err != nil {
-			e := publish(err)
+			e := g.refusal(r.Context(), c, err)
 			c.status = e.Status
 			if !errors.Is(err, errSent) {
 				e.write(w)
 			}
 		}
-		took := time.Since(c.start)
-		g.Metrics.Request(string(c.answer.Route), c.answer.Degraded, c.status, took)
-		level := slog.LevelInfo
-		if c.status >= http.StatusInternalServerError {
-			level = slog.LevelWarn
-		}
-		g.Log.LogAttrs(r.Context(), level, "request",
-			slog.String("id", c.id), slog.String("tenant", string(c.tenant.ID)), slog.String("path", r.URL.Path),
-			slog.Int("status", c.status), slog.String("route", string(c.answer.Route)), slog.String("bits", c.answer.Cost.Bits.String()),
-			slog.Int64("wire_up", c.answer.Cost.WireUp), slog.Int64("wire_down", c.answer.Cost.WireDown),
-			slog.String("degraded", c.answer.Degraded), slog.Duration("took", took), slog.Any("err", err))
+		g.log(r, c, err)
 	}
+}
+
+// log writes the one line about a request and counts it.
+func (g *Gateway) log(r *http.Request, c *call, err error) {
+	a, took := c.answer(), time.Since(c.start)
+	g.Metrics.Request(string(a.Route), a.Degraded, c.status, took)
+	level := slog.LevelInfo
+	if c.status >= http.StatusInternalServerError {
+		level = slog.LevelWarn
+	}
+	g.Log.LogAttrs(r.Context(), level, "request",
+		slog.String("id", c.id), slog.String("tenant", string(c.tenant.ID)), slog.String("path", r.URL.Path),
+		slog.Int("status", c.status), slog.String("route", string(a.Route)), slog.String("bits", a.Cost.Bits.String()),
+		slog.Int64("wire_up", a.Cost.WireUp), slog.Int64("wire_down", a.Cost.WireDown),
+		slog.String("degraded", a.Degraded), slog.Duration("took", took), slog.Any("err", err))
 }
 
 // authenticate finds the tenant of the request's key.

@@ -8,194 +8,178 @@ import (
 	"net/http"
 	"strings"
 	"time"
-
-	"tenbit"
 )
 
 // errSent marks an error that the client has been told in its stream.
 var errSent = errors.New("told in the stream")
 
-// stream serves a flight as server-sent events. It opens the stream with the
-// first text, or after a while of silence, so that errors before that are
-// plain JSON with their status.
-func (g *Gateway) stream(w http.ResponseWriter, r *http.Request, c *call, f *flight, first bool, d delivery) error {
-	s := &events{w: w, ctl: http.NewResponseController(w), c: c, usage: d.Options.IncludeUsage}
+// streaming is one stream on its way to a client.
+type streaming struct {
+	g     *Gateway
+	ctx   context.Context
+	c     *call
+	p     *party
+	s     *events
+	voice voice
+
+	speaker speaker // nil until the stream is open
+	sent    []int   // bytes of each choice's text
+	left    int     // choices that have not ended
+	ended   []bool
+}
+
+// stream serves walks as server-sent events. It opens the stream with the first
+// text, or after a while of silence, so that errors before that are plain JSON
+// with their status.
+func (g *Gateway) stream(w http.ResponseWriter, r *http.Request, c *call, p *party, t task) error {
+	n := len(p.flights)
+	st := &streaming{
+		g: g, ctx: r.Context(), c: c, p: p, voice: t.voice, sent: make([]int, n), ended: make([]bool, n), left: n,
+		s: &events{w: w, ctl: http.NewResponseController(w), c: c, usage: t.deliver.includeUsage()},
+	}
 	silence := time.NewTimer(g.Patience)
 	defer silence.Stop()
 	for {
-		text, done, changed := f.next(s.sent)
-		if text != "" {
-			if !s.open {
-				g.Metrics.FirstToken(time.Since(c.start))
+		for i := range p.flights {
+			if err := st.pump(i); err != nil {
+				return st.fail(err)
 			}
-			if err := s.text(text); err != nil {
-				return s.fail(err)
-			}
-			continue
 		}
-		if done {
-			return g.close(r.Context(), s, f, first)
+		if st.left == 0 {
+			return st.fail(st.finish(nil))
 		}
-		silence.Reset(g.quiet(s.open))
+		silence.Reset(st.quiet())
 		select {
-		case <-changed:
+		case <-p.wake:
 		case <-silence.C:
-			if err := s.ping(); err != nil {
-				return s.fail(err)
+			if err := st.ping(); err != nil {
+				return st.fail(err)
 			}
 		case <-r.Context().Done():
-			return s.fail(context.Cause(r.Context()))
+			return st.fail(context.Cause(r.Context()))
 		}
 	}
 }
 
-func (g *Gateway) quiet(open bool) time.Duration {
-	if open {
-		return g.PingEvery
+// pump passes on what is new of a choice.
+func (st *streaming) pump(i int) error {
+	if st.ended[i] {
+		return nil
 	}
-	return g.Patience
-}
-
-// close ends a stream: the rest of the text, tool calls, the finish reason,
-// usage where asked for, the closing comment and [DONE]; after an error the
-// error and no [DONE].
-func (g *Gateway) close(ctx context.Context, s *events, f *flight, first bool) error {
-	a, err := f.wait(ctx)
-	s.c.answer = own(a, first)
-	report := g.report(ctx, s.c)
-	if err != nil {
-		if !s.open {
-			report.set(s.w.Header(), "")
+	text, done := st.p.flights[i].next(st.sent[i])
+	if text != "" {
+		if err := st.say(i, piece{text: strings.ToValidUTF8(text, "\uFFFD")}); err != nil {
 			return err
 		}
-		_ = s.write(append(report.comment(), fmt.Appendf(nil, "data: %s\n\n", publish(err).body())...))
-		return s.fail(err)
+		st.sent[i] += len(text)
 	}
-	if !s.open {
-		report.set(s.w.Header(), "") // nothing has left: the headers can say it too
+	if !done {
+		return nil
 	}
-	if len(a.Message.Content) > s.sent {
-		if err := s.text(a.Message.Content[s.sent:]); err != nil {
-			return s.fail(err)
+	st.ended[i] = true
+	st.left--
+	if err := st.p.end(i, st.c); err != nil {
+		return st.finish(err)
+	}
+	a := st.c.answers[i]
+	if st.speaker == nil && len(st.p.flights) == 1 {
+		st.g.report(st.ctx, st.c).set(st.s.w.Header(), "") // nothing has left: the headers can say it too
+	}
+	for _, p := range pieces(a, min(st.sent[i], len(a.Message.Content))) {
+		if err := st.say(i, p); err != nil {
+			return err
 		}
 	}
-	if err := s.end(a, report); err != nil {
-		return s.fail(err)
+	if err := st.open(); err != nil {
+		return err
 	}
-	return nil
+	return st.speaker.end(i, a)
+}
+
+// say tells a piece of text.
+func (st *streaming) say(i int, p piece) error {
+	if st.speaker == nil {
+		st.g.Metrics.FirstToken(time.Since(st.c.start))
+	}
+	if err := st.open(); err != nil {
+		return err
+	}
+	return st.speaker.text(i, p)
+}
+
+func (st *streaming) open() (err error) {
+	if st.speaker != nil {
+		return nil
+	}
+	h := st.s.w.Header()
+	h.Set("Content-Type", "text/event-stream; charset=utf-8")
+	h.Set("Cache-Control", "no-cache")
+	h.Set("X-Accel-Buffering", "no")
+	st.speaker, err = st.voice.speak(st.s)
+	return err
+}
+
+func (st *streaming) ping() error {
+	if err := st.open(); err != nil {
+		return err
+	}
+	return st.s.write([]byte(": ping\n\n"))
+}
+
+func (st *streaming) quiet() time.Duration {
+	if st.speaker != nil {
+		return st.g.PingEvery
+	}
+	return st.g.Patience
+}
+
+// finish ends a stream with its meter and the last event, or with the error;
+// before anything has left the error is the caller's to tell.
+func (st *streaming) finish(cause error) error {
+	report := st.g.report(st.ctx, st.c)
+	if cause != nil && st.speaker == nil {
+		report.set(st.s.w.Header(), "")
+		return cause
+	}
+	st.s.closing = report.comment()
+	if cause != nil {
+		_ = st.speaker.close(publish(cause)) // the client may have left
+		return cause
+	}
+	report.set(st.s.w.Header(), http.TrailerPrefix)
+	return st.speaker.close(nil)
+}
+
+// fail marks err as told where the stream is open: its status has left.
+func (st *streaming) fail(err error) error {
+	if err != nil && st.speaker != nil {
+		return errors.Join(errSent, err)
+	}
+	return err
 }
 
 // events writes one client's stream.
 type events struct {
-	w     http.ResponseWriter
-	ctl   *http.ResponseController
-	c     *call
-	usage bool
-
-	open bool
-	sent int // bytes of text
+	w       http.ResponseWriter
+	ctl     *http.ResponseController
+	c       *call
+	usage   bool   // is asked for
+	closing []byte // the meter's comment, which goes before the last event
 }
 
-type chunk struct {
-	ID      string        `json:"id"`
-	Object  string        `json:"object"`
-	Created int64         `json:"created"`
-	Model   string        `json:"model"`
-	Choices []chunkChoice `json:"choices"`
-	Usage   *usage        `json:"usage,omitempty"`
-}
+// data writes one event without a name.
+func (s *events) data(v any) error { return s.event("", v) }
 
-type chunkChoice struct {
-	Index    int            `json:"index"`
-	Delta    delta          `json:"delta"`
-	LogProbs *struct{}      `json:"logprobs"`
-	Finish   *tenbit.Finish `json:"finish_reason"`
-}
-
-type delta struct {
-	Role      string          `json:"role,omitempty"`
-	Content   *string         `json:"content,omitempty"`
-	Refusal   string          `json:"refusal,omitempty"`
-	ToolCalls json.RawMessage `json:"tool_calls,omitempty"`
-}
-
-// start opens the stream with the role.
-func (s *events) start() error {
-	if s.open {
-		return nil
-	}
-	s.open = true
-	h := s.w.Header()
-	h.Set("Content-Type", "text/event-stream; charset=utf-8")
-	h.Set("Cache-Control", "no-cache")
-	h.Set("X-Accel-Buffering", "no")
-	empty := ""
-	return s.choice(delta{Role: "assistant", Content: &empty}, nil)
-}
-
-func (s *events) text(t string) error {
-	if err := s.start(); err != nil {
-		return err
-	}
-	s.sent += len(t)
-	t = strings.ToValidUTF8(t, "\uFFFD")
-	return s.choice(delta{Content: &t}, nil)
-}
-
-func (s *events) ping() error {
-	if err := s.start(); err != nil {
-		return err
-	}
-	return s.write([]byte(": ping\n\n"))
-}
-
-func (s *events) end(a tenbit.Answer, report fields) error {
-	if err := s.start(); err != nil {
-		return err
-	}
-	if calls := numbered(a.Message.ToolCalls); calls != nil || a.Message.Refusal != "" {
-		if err := s.choice(delta{ToolCalls: calls, Refusal: a.Message.Refusal}, nil); err != nil {
-			return err
-		}
-	}
-	if err := s.choice(delta{}, &a.Finish); err != nil {
-		return err
-	}
-	if s.usage {
-		u := usageOf(a.Usage)
-		if err := s.chunk(chunk{Choices: []chunkChoice{}, Usage: &u}); err != nil {
-			return err
-		}
-	}
-	report.set(s.w.Header(), http.TrailerPrefix)
-	return s.write(append(report.comment(), "data: [DONE]\n\n"...))
-}
-
-// numbered gives each tool call its index, as deltas need.
-func numbered(calls json.RawMessage) json.RawMessage {
-	var list []map[string]json.RawMessage
-	if json.Unmarshal(calls, &list) != nil || len(list) == 0 {
-		return nil
-	}
-	for i := range list {
-		list[i]["index"] = fmt.Appendf(nil, "%d", i)
-	}
-	out, _ := json.Marshal(list) // was read from JSON: cannot fail
-	return out
-}
-
-func (s *events) choice(d delta, finish *tenbit.Finish) error {
-	return s.chunk(chunk{Choices: []chunkChoice{{Delta: d, Finish: finish}}})
-}
-
-// chunk writes one event in one write.
-func (s *events) chunk(c chunk) error {
-	c.ID, c.Object, c.Created, c.Model = "chatcmpl-"+s.c.id, "chat.completion.chunk", s.c.start.Unix(), s.c.model
-	b, err := json.Marshal(c)
+// event writes one event in one write: simple parsers want it so.
+func (s *events) event(name string, v any) error {
+	b, err := json.Marshal(v)
 	if err != nil {
-		return fmt.Errorf("write a chunk: %w", err)
+		return fmt.Errorf("write an event: %w", err)
 	}
-	return s.write(fmt.Appendf(nil, "data: %s\n\n", b))
+	if name != "" {
+		name = "event: " + name + "\n"
+	}
+	return s.write(fmt.Appendf(nil, "%sdata: %s\n\n", name, b))
 }
 
 func (s *events) write(b []byte) error {
@@ -205,10 +189,7 @@ func (s *events) write(b []byte) error {
 	return s.ctl.Flush()
 }
 
-// fail marks err as told where the stream is open: its status has left.
-func (s *events) fail(err error) error {
-	if s.open {
-		return errors.Join(errSent, err)
-	}
-	return err
+// last writes the meter's comment and a last event.
+func (s *events) last(event string) error {
+	return s.write(append(s.closing, event...))
 }

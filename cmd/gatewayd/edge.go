@@ -26,6 +26,7 @@ func wireEdge(c config.Edge, log *slog.Logger) (*role, error) {
 		LocalDown: gateway.LocalDown(c.Policy.LocalDown), MaxBody: c.Limits.Body, MaxActive: c.Limits.Active,
 		Rounds: c.Policy.Rounds, Expand: c.Policy.Expand,
 		Patience: 5 * time.Second, PingEvery: 15 * time.Second, SettleTime: 5 * time.Second,
+		BodyTime: c.Limits.BodyTime, Stall: c.Limits.Stall, Origins: c.CORS,
 	}
 	for _, name := range c.Policy.Modes {
 		mode, _ := tenbit.ParseMode(name) // was validated
@@ -46,6 +47,10 @@ func wireEdge(c config.Edge, log *slog.Logger) (*role, error) {
 		return nil, err
 	}
 	r.server = newServer(c.Listen, g.Handler(), log)
+	r.server.ReadHeaderTimeout, r.server.ReadTimeout = c.Limits.HeaderTime, c.Limits.HeaderTime+c.Limits.BodyTime
+	if r.server.TLSConfig, err = edgeTLS(c.TLS, log); err != nil {
+		return nil, err
+	}
 	r.admin = newServer(c.Admin.Listen, m.Admin(func(ctx context.Context) error {
 		_, _, err := g.Ledger.Left(ctx, tenbit.Tenant{})
 		return err
@@ -84,11 +89,15 @@ func wireKeys(g *gateway.Gateway, c config.Edge) error {
 }
 
 func wireLocal(g *gateway.Gateway, r *role, c config.Edge) error {
-	local, _, closer, err := openModel(settle(context.Background(), c.Local, r.later))
+	settled := settle(context.Background(), c.Local, r.later)
+	local, _, closer, err := openModel(settled)
 	if err != nil {
 		return fmt.Errorf("local: %w", err)
 	}
 	r.closers = append(r.closers, closer)
+	if e, ok := embedder(settled, c.Embeddings); ok {
+		g.Embed = e
+	}
 	g.Drafter = policy.Drafter{
 		Local: local, Samples: c.Policy.Samples, Temperature: c.Policy.Temperature, Seed: firstSeed, Parallel: c.Policy.Parallel,
 	}

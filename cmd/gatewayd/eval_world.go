@@ -67,6 +67,7 @@ func newEvalWorld(o evalOptions) (*evalWorld, error) {
 		Models: []string{"replay"}, Gate: policy.Gate{Confidence: o.gate}, Remote: w.client, Ledger: new(ledger.Memory),
 		Modes: o.modes, Metrics: telemetry.New(1), Log: slog.New(slog.DiscardHandler), LocalDown: gateway.LocalDownRemote,
 		MaxBody: maxReplayLine, MaxActive: 1, Patience: time.Minute, PingEvery: time.Minute, SettleTime: time.Second,
+		BodyTime: time.Minute, Stall: time.Minute,
 		Drafter: policy.Drafter{Local: replayed(func(i int) *recorded { return &w.now.Small.Samples[i] }), Seed: 1},
 	})
 	if err != nil {

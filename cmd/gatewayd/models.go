@@ -41,6 +41,37 @@ func openModel(c config.Model) (m policy.Model, wire func() (up, down int64), cl
 	return timed{o, c}, o.Wire, func() error { o.Close(); return nil }, nil
 }
 
+// embedder wires the model that makes vectors, at the local model's server.
+// False: it makes none.
+func embedder(c config.Model, e config.Embeddings) (gateway.Embedder, bool) {
+	if e.Model != "" {
+		c.Model = e.Model
+	}
+	var m gateway.Embedder
+	var err error
+	switch c.Kind {
+	case "ollama":
+		m, err = ollama.New(ollama.Config{BaseURL: c.URL, Model: c.Model})
+	case "openai":
+		m, err = openai.New(openai.Config{BaseURL: c.URL, Model: c.Model, Key: string(c.Key)})
+	default:
+		return nil, false
+	}
+	return timedEmbedder{m, c.Timeout}, err == nil // the local model has the same settings
+}
+
+// timedEmbedder bounds how long one request may take.
+type timedEmbedder struct {
+	gateway.Embedder
+	most time.Duration
+}
+
+func (t timedEmbedder) Embed(ctx context.Context, texts []string, dimensions int) ([][]float32, int, error) {
+	ctx, cancel := context.WithTimeout(ctx, t.most)
+	defer cancel()
+	return t.Embedder.Embed(ctx, texts, dimensions)
+}
+
 // settle turns the kind auto into one that can be opened: Ollama where it answers
 // and has the model, or any if none is named; else the embedded small model.
 func settle(ctx context.Context, c config.Model, say func(msg string, args ...any)) config.Model {

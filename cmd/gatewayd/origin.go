@@ -22,7 +22,7 @@ const linkPath = "/link"
 
 // wireOrigin builds an origin from its configuration. It connects to nothing yet.
 func wireOrigin(c config.Origin, log *slog.Logger) (*role, error) {
-	r := &role{name: "origin", log: log, tls: c.TLS}
+	r := &role{name: "origin", log: log}
 	m := telemetry.New(len(c.Edges))
 	edges, err := edgesOf(c)
 	if err != nil {
@@ -55,8 +55,8 @@ func wireOrigin(c config.Origin, log *slog.Logger) (*role, error) {
 	mux.Handle(linkPath, server)
 	r.server = newServer(c.Listen, mux, log)
 	r.server.ReadTimeout = 0 // the link stays open; it has time-outs of its own
-	if r.server.TLSConfig, err = serverTLS(c.TLS); err != nil {
-		return nil, fmt.Errorf("tls: %w", err)
+	if r.server.TLSConfig, err = serverTLS(c.TLS, log); err != nil {
+		return nil, err
 	}
 	var draining atomic.Bool
 	r.drain = func(ctx context.Context) error { draining.Store(true); return server.Shutdown(ctx) }

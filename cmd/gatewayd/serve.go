@@ -113,7 +113,6 @@ type role struct {
 	name    string
 	server  *http.Server
 	admin   *http.Server
-	tls     config.TLS
 	drain   func(context.Context) error // after the listener has closed
 	closers []func() error              // in this order, at the very end
 	listens func(net.Addr)              // told where the server listens; may be nil
@@ -179,8 +178,8 @@ func (r *role) serve(ctx context.Context) error {
 }
 
 func (r *role) listen(ln net.Listener) error {
-	if r.tls.Cert != "" {
-		return r.server.ServeTLS(ln, r.tls.Cert, r.tls.Key)
+	if r.server.TLSConfig != nil {
+		return r.server.ServeTLS(ln, "", "") // the certificate is in the configuration
 	}
 	return r.server.Serve(ln)
 }

@@ -15,18 +15,21 @@ import (
 
 // Edge configures `gatewayd edge`.
 type Edge struct {
-	Listen  string   `yaml:"listen"`  // the OpenAI API's address
-	Admin   Admin    `yaml:"admin"`   // health, readiness, metrics
-	Log     string   `yaml:"log"`     // debug, info, warn, error
-	Models  []string `yaml:"models"`  // names under which clients may ask
-	Auth    Auth     `yaml:"auth"`    // keys rest as HMACs under auth.secret
-	Tenants []Tenant `yaml:"tenants"` // who may ask, and who pays
-	Local   Model    `yaml:"local"`   // the small model
-	Remote  Remote   `yaml:"remote"`  // the far side
-	Policy  Policy   `yaml:"policy"`  // drafts, gate, modes
-	Cache   Cache    `yaml:"cache"`   // exact cache
-	Ledger  Ledger   `yaml:"ledger"`  // budgets
-	Limits  Limits   `yaml:"limits"`  // what one client may ask of the process
+	Listen     string     `yaml:"listen"`  // the OpenAI API's address
+	Admin      Admin      `yaml:"admin"`   // health, readiness, metrics
+	TLS        TLS        `yaml:"tls"`     // files are read again when they change; empty: plain HTTP
+	CORS       []string   `yaml:"cors"`    // origins of web pages that may ask; none: no page may
+	Log        string     `yaml:"log"`     // debug, info, warn, error
+	Models     []string   `yaml:"models"`  // names under which clients may ask
+	Auth       Auth       `yaml:"auth"`    // keys rest as HMACs under auth.secret
+	Tenants    []Tenant   `yaml:"tenants"` // who may ask, and who pays
+	Local      Model      `yaml:"local"`   // the small model
+	Embeddings Embeddings `yaml:"embeddings"`
+	Remote     Remote     `yaml:"remote"` // the far side
+	Policy     Policy     `yaml:"policy"` // drafts, gate, modes
+	Cache      Cache      `yaml:"cache"`  // exact cache
+	Ledger     Ledger     `yaml:"ledger"` // budgets
+	Limits     Limits     `yaml:"limits"` // what one client may ask of the process
 }
 
 // Origin configures `gatewayd origin`.
@@ -168,10 +171,18 @@ type Ledger struct {
 	Redis Redis  `yaml:"redis"`
 }
 
+// Embeddings says which model of the local server makes vectors.
+type Embeddings struct {
+	Model string `yaml:"model"` // empty: the local model itself
+}
+
 // Limits bounds what clients may ask.
 type Limits struct {
-	Body   int64 `yaml:"body"`   // bytes of a request
-	Active int   `yaml:"active"` // requests at the same time
+	Body       int64         `yaml:"body"`        // bytes of a request, also after decompression
+	Active     int           `yaml:"active"`      // requests at the same time
+	HeaderTime time.Duration `yaml:"header_time"` // in which a request's headers must arrive
+	BodyTime   time.Duration `yaml:"body_time"`   // in which its body must arrive
+	Stall      time.Duration `yaml:"stall"`       // that a client may take to read what was written
 }
 
 // DefaultEdge is what an empty file means.
@@ -186,7 +197,7 @@ func DefaultEdge() Edge {
 		},
 		Cache:  Cache{Bytes: 64 << 20, TTL: 24 * time.Hour},
 		Ledger: Ledger{Kind: "bolt", Path: "edge.ledger"},
-		Limits: Limits{Body: 8 << 20, Active: 256},
+		Limits: Limits{Body: 8 << 20, Active: 256, HeaderTime: 10 * time.Second, BodyTime: time.Minute, Stall: 30 * time.Second},
 	}
 }
 

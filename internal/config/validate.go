@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"tenbit"
 )
@@ -71,6 +72,17 @@ func (c *Edge) Validate() error {
 	if c.Limits.Active < 1 {
 		p.add("limits.active", "%d is not positive", c.Limits.Active)
 	}
+	for key, d := range map[string]time.Duration{"header_time": c.Limits.HeaderTime, "body_time": c.Limits.BodyTime, "stall": c.Limits.Stall} {
+		if d <= 0 {
+			p.add("limits."+key, "must be positive")
+		}
+	}
+	p.tls(c.TLS)
+	for i, o := range c.CORS {
+		if u, err := url.Parse(o); o != "*" && (err != nil || u.Scheme == "" || u.Host == "" || u.Path != "") {
+			p.add(fmt.Sprintf("cors[%d]", i), "want scheme://host as browsers send it, or *")
+		}
+	}
 	return errors.Join(p...)
 }
 
@@ -80,12 +92,7 @@ func (c *Origin) Validate() error {
 	p.address("listen", c.Listen)
 	p.address("admin.listen", c.Admin.Listen)
 	p.oneOf("log", c.Log, "debug", "info", "warn", "error")
-	if (c.TLS.Cert == "") != (c.TLS.Key == "") {
-		p.add("tls", "cert and key go together")
-	}
-	if c.TLS.ClientCA != "" && c.TLS.Cert == "" {
-		p.add("tls.client_ca", "needs tls.cert")
-	}
+	p.tls(c.TLS)
 	p.auth(c.Auth, c.Listen)
 	var edges []Tenant
 	for _, e := range c.Edges {
@@ -101,6 +108,15 @@ func (c *Origin) Validate() error {
 	p.ledger(c.Ledger)
 	p.histories("histories", c.Histories)
 	return errors.Join(p...)
+}
+
+func (p *problems) tls(c TLS) {
+	if (c.Cert == "") != (c.Key == "") {
+		p.add("tls", "cert and key go together")
+	}
+	if c.ClientCA != "" && c.Cert == "" {
+		p.add("tls.client_ca", "needs tls.cert")
+	}
 }
 
 func (p *problems) auth(a Auth, listen string) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 
 	"tenbit"
@@ -24,10 +25,28 @@ func readParams(req tenbit.Request, s tenbit.Sampling) (params, error) {
 		TopP        *float64        `json:"top_p"`
 		Seed        *int64          `json:"seed"`
 		Stop        json.RawMessage `json:"stop"`
+		LogitBias   map[string]any  `json:"logit_bias"`
+		Messages    []struct {
+			Content json.RawMessage `json:"content"`
+		} `json:"messages"`
 	}
 	if len(req.Body) > 0 {
 		if err := json.Unmarshal(req.Body, &body); err != nil {
 			return params{}, &tenbit.RequestError{Msg: "We could not read the sampling parameters of your request."}
+		}
+	}
+	if len(body.LogitBias) > 0 {
+		return params{}, &tenbit.RequestError{Param: "logit_bias", Code: "unsupported_value", Msg: "The local model does not take logit_bias."}
+	}
+	for i, m := range body.Messages {
+		var parts []struct {
+			Type string `json:"type"`
+		}
+		_ = json.Unmarshal(m.Content, &parts) // a string has none
+		for j, part := range parts {
+			if part.Type != "text" && part.Type != "refusal" {
+				return params{}, &tenbit.RequestError{Param: fmt.Sprintf("messages[%d].content[%d].type", i, j), Code: "unsupported_value", Msg: "The local model reads text only."}
+			}
 		}
 	}
 	p := params{topP: 1 << 16, max: req.MaxTokens}

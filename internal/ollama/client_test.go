@@ -182,8 +182,8 @@ func TestRequestIsConverted(t *testing.T) {
 				{"role":"user","content":[{"type":"text","text":"a"},{"type":"image_url","image_url":{"url":"data:image/png;base64,aGk="}},{"type":"text","text":"b"}]},
 				{"role":"assistant","content":null,"tool_calls":[{"id":"call_1","type":"function","function":{"name":"f","arguments":"{\"z\":1,\"a\":2}"}}]},
 				{"role":"tool","tool_call_id":"call_1","content":"3"}],
-				"tools":[{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object","properties":{"z":{"type":"integer"}},"required":["z"]}}},{"type":"custom","custom":{"name":"c"}}],
-				"temperature":1,"top_p":0.5,"presence_penalty":1,"seed":3,"stop":["x","y"],"max_tokens":9,"max_completion_tokens":7,"reasoning_effort":"none","logprobs":true}`,
+				"tools":[{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object","properties":{"z":{"type":"integer"}},"required":["z"]}}}],
+				"temperature":1,"top_p":0.5,"presence_penalty":1,"seed":3,"stop":["x","y"],"max_tokens":9,"max_completion_tokens":7,"reasoning_effort":"none","logprobs":true,"top_logprobs":3}`,
 			cfg,
 			tenbit.Sampling{Temperature: &temperature, Seed: &seed},
 			`{"model":"small","messages":[
@@ -192,7 +192,7 @@ func TestRequestIsConverted(t *testing.T) {
 				{"role":"assistant","content":"","tool_calls":[{"id":"call_1","function":{"index":0,"name":"f","arguments":{"a":2,"z":1}}}]},
 				{"role":"tool","content":"3","tool_name":"f","tool_call_id":"call_1"}],
 				"tools":[{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object","properties":{"z":{"type":"integer"}},"required":["z"]}}}],
-				"stream":true,"truncate":false,"shift":false,"keep_alive":-1,"think":false,"logprobs":true,
+				"stream":true,"truncate":false,"shift":false,"keep_alive":-1,"think":false,"logprobs":true,"top_logprobs":3,
 				"options":{"num_predict":7,"num_thread":1,"num_ctx":2048,"temperature":0.25,"top_p":0.5,"presence_penalty":1,"seed":7,"stop":["x","y"]}}`,
 		},
 		{

@@ -20,7 +20,7 @@ func (c *Client) Complete(ctx context.Context, req tenbit.Request, s tenbit.Samp
 	if err != nil {
 		return tenbit.Completion{}, err
 	}
-	a := &assembly{most: c.cfg.MaxAnswer, sink: s.Sink}
+	a := &assembly{most: c.cfg.MaxAnswer, sink: s.Sink, keep: req.LogProbs}
 	err = c.api.Chat(ctx, chat, a.add)
 	switch {
 	case a.err != nil:
@@ -45,6 +45,8 @@ type assembly struct {
 	calls   []toolCall
 	size    int
 	last    api.ChatResponse // its Done says that the answer is whole
+	keep    bool             // the tokens, too
+	tokens  []tenbit.TokenProb
 	logSum  float64
 	logN    int
 }
@@ -60,6 +62,9 @@ func (a *assembly) add(r api.ChatResponse) error {
 	for _, l := range r.Logprobs {
 		a.logSum += l.Logprob
 		a.logN++
+		if a.keep {
+			a.tokens = append(a.tokens, tokenProb(l))
+		}
 	}
 	for _, t := range r.Message.ToolCalls {
 		call := toolCall{ID: t.ID, Type: "function", Function: functionCall{t.Function.Name, t.Function.Arguments.String()}}
@@ -94,6 +99,7 @@ func (a *assembly) completion(err error) (tenbit.Completion, error) {
 	out := tenbit.Completion{
 		Message: tenbit.Message{Content: a.content.String()},
 		Usage:   tenbit.Usage{Prompt: max(0, a.last.PromptEvalCount), Completion: max(0, a.last.EvalCount)},
+		Tokens:  a.tokens,
 	}
 	if a.logN > 0 {
 		out.LogProb = a.logSum / float64(a.logN)
@@ -118,4 +124,12 @@ func (a *assembly) completion(err error) (tenbit.Completion, error) {
 		out.Finish = tenbit.FinishStop
 	}
 	return out, nil
+}
+
+func tokenProb(l api.Logprob) tenbit.TokenProb {
+	t := tenbit.TokenProb{Token: l.Token, LogProb: l.Logprob, Bytes: l.Bytes}
+	for _, o := range l.TopLogprobs {
+		t.Top = append(t.Top, tenbit.OtherToken{Token: o.Token, LogProb: o.Logprob, Bytes: o.Bytes})
+	}
+	return t
 }

@@ -21,8 +21,8 @@ var ErrNoModel = errors.New("ollama does not have the model")
 var ErrTooLarge = errors.New("answer exceeds the size limit")
 
 // Error is Ollama's refusal to answer, without its message, which may quote the
-// prompt. It wraps [ErrNoModel] for 404, [tenbit.ErrUnavailable] for 408, 429
-// and 5xx.
+// prompt. It wraps [ErrNoModel] for 404, [tenbit.ErrRejected] for 400 and 413,
+// [tenbit.ErrUnavailable] for 408, 429 and 5xx.
 type Error struct {
 	Status int
 }
@@ -36,6 +36,8 @@ func (e *Error) Unwrap() error {
 	switch {
 	case e.Status == http.StatusNotFound:
 		return ErrNoModel
+	case e.Status == http.StatusBadRequest, e.Status == http.StatusRequestEntityTooLarge:
+		return tenbit.ErrRejected
 	case e.Status == http.StatusRequestTimeout, e.Status == http.StatusTooManyRequests, e.Status >= 500:
 		return tenbit.ErrUnavailable
 	}

@@ -21,6 +21,8 @@ type fields struct {
 	Seed             *int64            `json:"seed"`
 	Stop             stops             `json:"stop"`
 	LogProbs         bool              `json:"logprobs"`
+	TopLogProbs      int               `json:"top_logprobs"`
+	LogitBias        map[string]any    `json:"logit_bias"`
 	Reasoning        string            `json:"reasoning_effort"`
 	Format           struct {
 		Type   string `json:"type"`
@@ -43,12 +45,15 @@ func (s *stops) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*[]string)(s))
 }
 
-// chatRequest is the request as Ollama has it. What Ollama cannot do (penalties
-// by token, forced tool calls) is left out: a draft may fall short.
+// chatRequest is the request as Ollama has it. What Ollama cannot do is an
+// error, but for forced tool calls: the gateway sees to them.
 func (c *Client) chatRequest(req tenbit.Request, s tenbit.Sampling) (*api.ChatRequest, error) {
 	var f fields
 	if err := json.Unmarshal(req.Body, &f); err != nil {
 		return nil, &tenbit.RequestError{Msg: "The local model cannot read this request."}
+	}
+	if len(f.LogitBias) > 0 {
+		return nil, &tenbit.RequestError{Param: "logit_bias", Code: "unsupported_value", Msg: "The local model does not take logit_bias."}
 	}
 	messages, err := convert(f.Messages)
 	if err != nil {
@@ -64,13 +69,14 @@ func (c *Client) chatRequest(req tenbit.Request, s tenbit.Sampling) (*api.ChatRe
 	}
 	yes, no := true, false
 	out := &api.ChatRequest{
-		Model:    c.cfg.Model,
-		Messages: messages,
-		Tools:    tools,
-		Format:   format,
-		Options:  c.options(f, req.MaxTokens, s),
-		Stream:   &yes, // without one, a cut answer cannot be told from a whole one
-		Logprobs: f.LogProbs || s.LogProbs,
+		Model:       c.cfg.Model,
+		Messages:    messages,
+		Tools:       tools,
+		Format:      format,
+		Options:     c.options(f, req.MaxTokens, s),
+		Stream:      &yes, // without one, a cut answer cannot be told from a whole one
+		Logprobs:    f.LogProbs || s.LogProbs,
+		TopLogprobs: f.TopLogProbs,
 		// A prompt that does not fit is an error, not silently a shorter
 		// prompt; an answer that does not fit ends with "length".
 		Truncate: &no,
@@ -158,7 +164,7 @@ func (f fields) tools() (api.Tools, error) {
 			Type string `json:"type"`
 		}
 		if json.Unmarshal(raw, &kind) == nil && kind.Type != "function" {
-			continue // custom tools take free text, which Ollama does not know
+			return nil, &tenbit.RequestError{Param: fmt.Sprintf("tools[%d].type", i), Code: "unsupported_value", Msg: "The local model calls functions only."}
 		}
 		var tool api.Tool
 		if err := json.Unmarshal(raw, &tool); err != nil {

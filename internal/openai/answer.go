@@ -46,25 +46,27 @@ func (u *usage) tokens() tenbit.Usage {
 }
 
 type logProb struct {
-	Content []token `json:"content"`
-	Refusal []token `json:"refusal"`
+	Content []tenbit.TokenProb `json:"content"`
+	Refusal []tenbit.TokenProb `json:"refusal"`
 }
 
-type token struct {
-	LogProb float64 `json:"logprob"`
-}
-
-// mean is the running mean of log-probabilities.
+// mean is the running mean of log-probabilities, and the content's tokens where
+// they are wanted.
 type mean struct {
-	sum float64
-	n   int
+	sum  float64
+	n    int
+	keep bool
+	all  []tenbit.TokenProb
 }
 
 func (m *mean) add(l *logProb) {
 	if l == nil {
 		return
 	}
-	for _, list := range [][]token{l.Content, l.Refusal} {
+	if m.keep {
+		m.all = append(m.all, l.Content...)
+	}
+	for _, list := range [][]tenbit.TokenProb{l.Content, l.Refusal} {
 		for _, t := range list {
 			m.sum += t.LogProb
 			m.n++
@@ -86,7 +88,7 @@ var (
 
 // readWhole reads an answer that comes as one JSON object and passes its
 // content to sink, if there is one.
-func (c *Client) readWhole(r io.Reader, sink tenbit.Sink) (tenbit.Completion, error) {
+func (c *Client) readWhole(r io.Reader, want wish) (tenbit.Completion, error) {
 	// Escapes make a byte up to six, log-probabilities a token some hundred.
 	most := 4*int64(c.cfg.MaxAnswer) + 1<<20
 	body, err := io.ReadAll(io.LimitReader(r, most+1))
@@ -110,17 +112,34 @@ func (c *Client) readWhole(r io.Reader, sink tenbit.Sink) (tenbit.Completion, er
 	if len(a.Choices) == 0 {
 		return tenbit.Completion{}, fmt.Errorf("read the answer: %w: no choices in it", tenbit.ErrUnavailable)
 	}
-	out, err := a.Choices[0].completion(c.cfg.MaxAnswer)
+	out, err := a.Choices[0].completion(c.cfg.MaxAnswer, want.tokens)
 	out.Usage = a.Usage.tokens()
-	if sink != nil && out.Message.Content != "" {
-		if err := sink(out.Message.Content); err != nil {
+	if err == nil {
+		out = want.hold(out)
+	}
+	if want.sink != nil && out.Message.Content != "" {
+		if err := want.sink(out.Message.Content); err != nil {
 			return out, fmt.Errorf("pass the answer on: %w", err)
 		}
 	}
 	return out, err
 }
 
-func (ch choice) completion(most int) (tenbit.Completion, error) {
+// hold cuts an answer whose server ignored the limit on tokens, by the share of
+// the tokens that it counted itself: where they end is not known.
+func (w wish) hold(c tenbit.Completion) tenbit.Completion {
+	if w.maxTokens == 0 || c.Usage.Completion <= w.maxTokens || c.Finish != tenbit.FinishStop {
+		return c
+	}
+	text := c.Message.Content
+	n := int(int64(len(text)) * int64(w.maxTokens) / int64(c.Usage.Completion))
+	c.Message.Content = text[:wholeRunes([]byte(text[:n]))]
+	c.Finish, c.Usage.Completion = tenbit.FinishLength, w.maxTokens
+	c.Tokens = c.Tokens[:min(len(c.Tokens), w.maxTokens)]
+	return c
+}
+
+func (ch choice) completion(most int, tokens bool) (tenbit.Completion, error) {
 	var out tenbit.Completion
 	var err error
 	if out.Message.Content, err = contentText(ch.Message.Content); err != nil {
@@ -146,9 +165,9 @@ func (ch choice) completion(most int) (tenbit.Completion, error) {
 	if len(out.Message.Content)+len(out.Message.Refusal)+len(out.Message.ToolCalls) > most {
 		return tenbit.Completion{}, broken("read the answer", tenbit.ErrIncomplete, ErrTooLarge)
 	}
-	var m mean
+	m := mean{keep: tokens}
 	m.add(ch.LogProbs)
-	out.LogProb = m.value()
+	out.LogProb, out.Tokens = m.value(), m.all
 	if ch.Finish == nil {
 		return out, fmt.Errorf("read the answer: %w", errNoFinish)
 	}

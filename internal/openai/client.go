@@ -53,10 +53,11 @@ func (c Config) String() string {
 // Client asks one model of one server. It is safe for concurrent use and keeps
 // idle connections until Close.
 type Client struct {
-	cfg  Config
-	url  string
-	http *http.Client
-	wire *meter
+	cfg      Config
+	url      string // of chat completions
+	embedURL string
+	http     *http.Client
+	wire     *meter
 }
 
 // New checks cfg and makes a client; it connects to nothing yet.
@@ -76,9 +77,10 @@ func New(cfg Config) (*Client, error) {
 	}
 	wire := new(meter)
 	return &Client{
-		cfg:  cfg,
-		url:  u.JoinPath("chat/completions").String(),
-		wire: wire,
+		cfg:      cfg,
+		url:      u.JoinPath("chat/completions").String(),
+		embedURL: u.JoinPath("embeddings").String(),
+		wire:     wire,
 		http: &http.Client{
 			Transport: transport(cfg, wire),
 			// A redirect would carry the prompt to a place nobody configured.

@@ -23,7 +23,7 @@ func (c *Client) Complete(ctx context.Context, req tenbit.Request, s tenbit.Samp
 		return tenbit.Completion{}, err
 	}
 	own := new(meter)
-	out, err := c.ask(ctx, body, s.Sink, own)
+	out, err := c.ask(ctx, body, wish{s.Sink, req.LogProbs, req.MaxTokens}, own)
 	if err != nil && ctx.Err() != nil {
 		err = fmt.Errorf("ask the model: %w", ctx.Err())
 	}
@@ -31,11 +31,18 @@ func (c *Client) Complete(ctx context.Context, req tenbit.Request, s tenbit.Samp
 	return out, err
 }
 
+// wish is what is wanted of an answer.
+type wish struct {
+	sink      tenbit.Sink // nil: the answer comes whole
+	tokens    bool        // with the tokens' log-probabilities
+	maxTokens int         // servers that ignore the limit are held to it; 0: none
+}
+
 // ask makes the call; the connection is free or closed when it returns.
-func (c *Client) ask(ctx context.Context, body []byte, sink tenbit.Sink, own *meter) (tenbit.Completion, error) {
+func (c *Client) ask(ctx context.Context, body []byte, want wish, own *meter) (tenbit.Completion, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	resp, err := c.post(ctx, body, sink != nil, own)
+	resp, err := c.post(ctx, c.url, body, want.sink != nil, own)
 	if err != nil {
 		return tenbit.Completion{}, broken("ask the model", tenbit.ErrUnavailable, err)
 	}
@@ -43,10 +50,10 @@ func (c *Client) ask(ctx context.Context, body []byte, sink tenbit.Sink, own *me
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return tenbit.Completion{}, statusError(resp)
 	}
-	if !isStream(resp, sink != nil) {
-		return c.readWhole(resp.Body, sink)
+	if !isStream(resp, want.sink != nil) {
+		return c.readWhole(resp.Body, want)
 	}
-	out, err := c.readStream(resp.Body, sink)
+	out, err := c.readStream(resp.Body, want)
 	if err == nil {
 		// The rest is the end of the chunked body. Reading it frees the
 		// connection for the next request; a server that holds it open waits
@@ -58,13 +65,13 @@ func (c *Client) ask(ctx context.Context, body []byte, sink tenbit.Sink, own *me
 	return out, err
 }
 
-func (c *Client) post(ctx context.Context, body []byte, stream bool, own *meter) (*http.Response, error) {
+func (c *Client) post(ctx context.Context, url string, body []byte, stream bool, own *meter) (*http.Response, error) {
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
 		if conn, ok := underTLS(info.Conn); ok {
 			conn.own(own)
 		}
 	}})
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}

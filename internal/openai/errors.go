@@ -18,7 +18,8 @@ import (
 // Error is a server's refusal to answer, or to go on. It holds nothing of the
 // message that came with it, since servers quote prompts there. It wraps
 // [tenbit.ErrUnavailable] where another try may succeed (408, 409, 429, 5xx) and
-// [tenbit.ErrIncomplete] where part of the answer had come.
+// [tenbit.ErrIncomplete] where part of the answer had come, and
+// [tenbit.ErrRejected] where the request is at fault (400, 413, 422).
 type Error struct {
 	Status     int           // HTTP status, or the one named inside a 200; 502 when none is
 	Type, Code string        // of the error object, "" unless plain identifiers
@@ -45,6 +46,8 @@ func (e *Error) Unwrap() error {
 	switch {
 	case e.Partial:
 		return tenbit.ErrIncomplete
+	case e.Status == http.StatusBadRequest, e.Status == http.StatusRequestEntityTooLarge, e.Status == http.StatusUnprocessableEntity:
+		return tenbit.ErrRejected
 	case e.Status == http.StatusRequestTimeout, e.Status == http.StatusConflict,
 		e.Status == http.StatusTooManyRequests, e.Status >= 500:
 		return tenbit.ErrUnavailable

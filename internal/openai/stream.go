@@ -13,7 +13,8 @@ import (
 // assembly is a completion in the making.
 type assembly struct {
 	most int // bytes of content, refusal and tool calls together
-	sink tenbit.Sink
+	wish
+	deltas int // with content; each is a token or more
 
 	content  []byte
 	sent     int // bytes of content that sink has
@@ -28,8 +29,9 @@ type assembly struct {
 
 // readStream reads an answer that comes as server-sent events. What came is
 // returned with every error.
-func (c *Client) readStream(r io.Reader, sink tenbit.Sink) (tenbit.Completion, error) {
-	a := &assembly{most: c.cfg.MaxAnswer, sink: sink}
+func (c *Client) readStream(r io.Reader, want wish) (tenbit.Completion, error) {
+	a := &assembly{most: c.cfg.MaxAnswer, wish: want}
+	a.logProb.keep = want.tokens
 	// A token of three bytes travels in a chunk of some 200.
 	most := 100*int64(c.cfg.MaxAnswer) + 1<<20
 	err := a.events(newEventReader(&cappedReader{r, most}, 4*c.cfg.MaxAnswer+1<<16))
@@ -61,6 +63,11 @@ func (a *assembly) events(events *eventReader) error {
 		if err := a.add(chunk); err != nil {
 			return err
 		}
+		if a.maxTokens > 0 && a.deltas > a.maxTokens {
+			a.finish = "length" // the server ignores the limit
+			a.usage.Completion = a.maxTokens
+			return nil
+		}
 	}
 }
 
@@ -89,6 +96,11 @@ func (a *assembly) add(chunk answer) error {
 
 func (a *assembly) delta(d message) error {
 	var err error
+	if len(d.Content) > len(`""`) {
+		if a.deltas++; a.maxTokens > 0 && a.deltas > a.maxTokens {
+			return nil
+		}
+	}
 	if len(d.Content) > 0 {
 		if a.content, err = a.contentU.append(a.content, d.Content); err != nil {
 			return fmt.Errorf("read the content: %w: %w", tenbit.ErrIncomplete, err)
@@ -139,7 +151,7 @@ func (a *assembly) end() error {
 }
 
 func (a *assembly) completion(err error) (tenbit.Completion, error) {
-	out := tenbit.Completion{Usage: a.usage, LogProb: a.logProb.value()}
+	out := tenbit.Completion{Usage: a.usage, LogProb: a.logProb.value(), Tokens: a.logProb.all}
 	out.Message.Content = string(a.contentU.flush(a.content))
 	out.Message.Refusal = string(a.refusalU.flush(a.refusal))
 	out.Message.ToolCalls = a.calls.array()

@@ -1,0 +1,246 @@
+package gateway
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+
+	"tenbit"
+)
+
+// form is the form that a request wants its answer in, over what it says. The
+// zero value is plain text.
+type form struct {
+	stops    []string
+	logProbs bool
+
+	json   bool    // the content is JSON
+	schema *schema // that it fits; nil: any object
+
+	tools    []tool
+	choice   string // none, auto, required, or "" where no tools are offered
+	named    string // the one function to call, "" for any
+	parallel bool
+}
+
+// tool is a tool that the model may call.
+type tool struct {
+	Type     string `json:"type"`
+	Function struct {
+		Name        string          `json:"name"`
+		Description string          `json:"description,omitempty"`
+		Parameters  json.RawMessage `json:"parameters,omitempty"`
+		Strict      *bool           `json:"strict,omitempty"`
+	} `json:"function"`
+
+	schema *schema // of the arguments, where strict
+}
+
+// wanted are the fields that say the form.
+type wanted struct {
+	Stop         json.RawMessage `json:"stop"`
+	LogProbs     *bool           `json:"logprobs"`
+	TopLogProbs  *int            `json:"top_logprobs"`
+	Tools        []tool          `json:"tools"`
+	ToolChoice   json.RawMessage `json:"tool_choice"`
+	Parallel     *bool           `json:"parallel_tool_calls"`
+	Effort       *string         `json:"reasoning_effort"`
+	Modalities   []string        `json:"modalities"`
+	Audio        json.RawMessage `json:"audio"`
+	Search       json.RawMessage `json:"web_search_options"`
+	Functions    json.RawMessage `json:"functions"`
+	FunctionCall json.RawMessage `json:"function_call"`
+	Format       *struct {
+		Type   string `json:"type"`
+		Schema struct {
+			Name   string          `json:"name"`
+			Schema json.RawMessage `json:"schema"`
+		} `json:"json_schema"`
+	} `json:"response_format"`
+}
+
+// formOf reads the form from a request. Where tool_choice allows some of the
+// tools only, the request returned offers no others.
+func formOf(req tenbit.Request) (*form, tenbit.Request, error) {
+	var in wanted
+	if err := exactly(req.Body, &in); err != nil {
+		return nil, req, mistyped(err)
+	}
+	f := &form{logProbs: req.LogProbs, parallel: in.Parallel == nil || *in.Parallel, tools: in.Tools}
+	if err := in.unsupported(); err != nil {
+		return nil, req, err
+	}
+	var one string
+	if json.Unmarshal(in.Stop, &one) == nil && one != "" {
+		f.stops = []string{one}
+	} else {
+		_ = json.Unmarshal(in.Stop, &f.stops) // was checked
+	}
+	if err := f.readFormat(in); err != nil {
+		return nil, req, err
+	}
+	if err := f.readTools(); err != nil {
+		return nil, req, err
+	}
+	allowed, err := f.readChoice(in.ToolChoice)
+	if err != nil || allowed == nil {
+		return f, req, err
+	}
+	f.tools = slices.DeleteFunc(f.tools, func(t tool) bool { return !slices.Contains(allowed, t.Function.Name) })
+	req, err = req.WithModel("", map[string]any{"tools": f.tools, "tool_choice": f.choice})
+	return f, req, err
+}
+
+// mistyped names the field of a wrong type.
+func mistyped(err error) error {
+	if typ := new(json.UnmarshalTypeError); errors.As(err, &typ) {
+		return invalid(typ.Field, "", "Expected another type.")
+	}
+	return invalid("", "", "We could not parse the JSON body of your request.")
+}
+
+// efforts are the values of reasoning_effort that OpenAI's schema names.
+var efforts = []string{"none", "minimal", "low", "medium", "high", "xhigh", "max"}
+
+// unsupported finds what no backend here can do.
+func (in wanted) unsupported() error {
+	set := func(raw json.RawMessage) bool { return len(raw) > 0 && string(raw) != "null" }
+	switch {
+	case in.TopLogProbs != nil && *in.TopLogProbs > 0 && (in.LogProbs == nil || !*in.LogProbs):
+		return invalid("top_logprobs", "", "logprobs must be true where top_logprobs is given.")
+	case in.Effort != nil && !slices.Contains(efforts, *in.Effort):
+		return invalid("reasoning_effort", "unsupported_value", "Expected none, minimal, low, medium, high or xhigh.")
+	case set(in.Audio) || slices.Contains(in.Modalities, "audio"):
+		return invalid("modalities", "unsupported_value", "Only text is answered.")
+	case set(in.Search):
+		return invalid("web_search_options", "unsupported_parameter", "Web search is not supported.")
+	case set(in.Functions):
+		return invalid("functions", "unsupported_parameter", "functions is deprecated and not supported. Use tools.")
+	case set(in.FunctionCall):
+		return invalid("function_call", "unsupported_parameter", "function_call is deprecated and not supported. Use tool_choice.")
+	}
+	return nil
+}
+
+func (f *form) readFormat(in wanted) error {
+	if in.Format == nil || in.Format.Type == "text" || in.Format.Type == "" {
+		return nil
+	}
+	f.json = true
+	if in.Format.Type != "json_schema" {
+		return nil
+	}
+	s := in.Format.Schema
+	if !toolName.MatchString(s.Name) {
+		return invalid("response_format.json_schema.name", "", "Expected 1 to 64 letters, digits, underscores or dashes.")
+	}
+	if len(s.Schema) == 0 { // OpenAI takes it for any JSON
+		return nil
+	}
+	var err error
+	if f.schema, err = compile(s.Schema); err != nil {
+		return invalid("response_format.json_schema.schema", "invalid_json_schema", "Invalid schema for response_format: "+err.Error()+".")
+	}
+	return nil
+}
+
+// toolName is what OpenAI allows as the name of a function or a schema.
+var toolName = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`)
+
+func (f *form) readTools() error {
+	if len(f.tools) > 128 {
+		return invalid("tools", "array_above_max_length", "Expected at most 128 tools.")
+	}
+	for i := range f.tools {
+		t := &f.tools[i]
+		if t.Type != "function" {
+			continue // the models say whether they take it
+		}
+		at := fmt.Sprintf("tools[%d].function", i)
+		if !toolName.MatchString(t.Function.Name) {
+			return invalid(at+".name", "", "Expected 1 to 64 letters, digits, underscores or dashes.")
+		}
+		if len(t.Function.Parameters) == 0 || string(t.Function.Parameters) == "null" {
+			continue
+		}
+		s, err := compile(t.Function.Parameters)
+		if err != nil {
+			return invalid(at+".parameters", "invalid_function_parameters", "Invalid schema for the function: "+err.Error()+".")
+		}
+		if t.Function.Strict != nil && *t.Function.Strict {
+			t.schema = s
+		}
+	}
+	return nil
+}
+
+// readChoice reads tool_choice; allowed are the names of the tools that it
+// narrows the choice to, nil for all.
+func (f *form) readChoice(raw json.RawMessage) (allowed []string, err error) {
+	if len(f.tools) > 0 {
+		f.choice = "auto"
+	}
+	if len(raw) == 0 || string(raw) == "null" {
+		return nil, nil
+	}
+	if json.Unmarshal(raw, &f.choice) != nil {
+		if allowed, err = f.chosen(raw); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case !slices.Contains([]string{"none", "auto", "required"}, f.choice):
+		return nil, invalid("tool_choice", "", "Expected none, auto, required, a function or allowed tools.")
+	case len(f.tools) == 0 && f.choice == "required":
+		return nil, invalid("tool_choice", "", "tool_choice is only allowed when tools are given.")
+	case len(f.tools) == 0:
+		f.choice = ""
+	}
+	return allowed, nil
+}
+
+// chosen reads the forms of tool_choice that are objects.
+func (f *form) chosen(raw json.RawMessage) ([]string, error) {
+	var c struct {
+		Type     string `json:"type"`
+		Function struct {
+			Name string `json:"name"`
+		} `json:"function"`
+		Allowed struct {
+			Mode  string `json:"mode"`
+			Tools []tool `json:"tools"`
+		} `json:"allowed_tools"`
+	}
+	if err := json.Unmarshal(raw, &c); err != nil {
+		return nil, invalid("tool_choice", "", "Expected none, auto, required, a function or allowed tools.")
+	}
+	var names []string
+	for _, t := range c.Allowed.Tools {
+		names = append(names, t.Function.Name)
+	}
+	switch c.Type {
+	case "function":
+		f.choice, f.named = "required", c.Function.Name
+		names = []string{c.Function.Name}
+	case "allowed_tools":
+		f.choice = c.Allowed.Mode
+	default:
+		return nil, invalid("tool_choice.type", "unsupported_value", "Expected function or allowed_tools.")
+	}
+	for _, n := range names {
+		if !slices.ContainsFunc(f.tools, func(t tool) bool { return t.Function.Name == n }) {
+			return nil, invalid("tool_choice", "", "Tool choice names a function that is not in tools.")
+		}
+	}
+	if c.Type == "function" || len(names) == 0 {
+		return nil, nil // the model is told whom to call; the rest stays on offer
+	}
+	return names, nil
+}
+
+// buffered reports a form that can't be streamed before it has been checked.
+func (f *form) buffered() bool {
+	return f != nil && (f.json || f.logProbs || f.choice == "required")
+}
