@@ -343,11 +343,11 @@ func TestTools(t *testing.T) {
 	}
 }
 
-// TestPoorCallIDs: ids that models count up from zero are replaced, others stay.
-func TestPoorCallIDs(t *testing.T) {
+// TestCallIDs: calls without an id get one, others keep theirs.
+func TestCallIDs(t *testing.T) {
 	local := fake.NewModel(func(fake.Call) fake.Reply {
 		var r fake.Reply
-		r.Completion.Message.ToolCalls = json.RawMessage(`[{"id":"call_0","function":{"name":"anchor","arguments":"{}"}},{"id":"call_own","type":"function","function":{"name":"anchor","arguments":"{}"}}]`)
+		r.Completion.Message.ToolCalls = json.RawMessage(`[{"id":"","function":{"name":"anchor","arguments":"{}"}},{"id":"call_own","type":"function","function":{"name":"anchor","arguments":"{}"}}]`)
 		r.Completion.Finish = tenbit.FinishToolCalls
 		return r
 	})

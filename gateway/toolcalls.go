@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"maps"
-	"regexp"
 	"strconv"
 
 	"tenbit"
@@ -50,12 +49,7 @@ func joined(calls []toolCall) json.RawMessage {
 	return out
 }
 
-// poor are ids that models count up from zero in every answer: two turns of a
-// conversation would have the same.
-var poor = regexp.MustCompile(`^(call_?)?[0-9]*$`)
-
-// identified gives calls ids of their own where theirs are missing or will
-// collide, and a type where that is missing.
+// identified gives calls an id and a type where theirs are missing.
 func identified(raw json.RawMessage) json.RawMessage {
 	var calls []map[string]json.RawMessage
 	if len(raw) == 0 || json.Unmarshal(raw, &calls) != nil {
@@ -64,7 +58,7 @@ func identified(raw json.RawMessage) json.RawMessage {
 	changed := false
 	for _, c := range calls {
 		var id string
-		if json.Unmarshal(c["id"], &id) != nil || poor.MatchString(id) {
+		if json.Unmarshal(c["id"], &id) != nil || id == "" {
 			c["id"] = json.RawMessage(strconv.Quote(newCallID()))
 			changed = true
 		}

@@ -115,7 +115,7 @@ func TestAnswers(t *testing.T) {
 			},
 			nil, tenbit.FinishToolCalls,
 			`[{"id":"call_a","type":"function","function":{"name":"f","arguments":"{\"z\":1,\"a\":\"\\u003cb\\u003e\"}"}},` +
-				`{"id":"call_1","type":"function","function":{"name":"g","arguments":"{}"}}]`, nil,
+				`{"id":"call_689d71046e67ebe5daf8ea5c","type":"function","function":{"name":"g","arguments":"{}"}}]`, nil,
 		},
 		{"just ends", 200, []string{say("4")}, []string{"4"}, "", "", tenbit.ErrIncomplete},
 		{"nothing at all", 200, nil, nil, "", "", tenbit.ErrIncomplete},

@@ -3,6 +3,7 @@ package ollama
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 
@@ -20,7 +21,7 @@ func (c *Client) Complete(ctx context.Context, req tenbit.Request, s tenbit.Samp
 	if err != nil {
 		return tenbit.Completion{}, err
 	}
-	a := &assembly{most: c.cfg.MaxAnswer, sink: s.Sink, keep: req.LogProbs}
+	a := &assembly{most: c.cfg.MaxAnswer, sink: s.Sink, keep: req.LogProbs, seed: sha256.Sum256(req.Body)}
 	err = c.api.Chat(ctx, chat, a.add)
 	switch {
 	case a.err != nil:
@@ -43,12 +44,15 @@ type assembly struct {
 
 	content bytes.Buffer
 	calls   []toolCall
-	size    int
-	last    api.ChatResponse // its Done says that the answer is whole
-	keep    bool             // the tokens, too
-	tokens  []tenbit.TokenProb
-	logSum  float64
-	logN    int
+	// seed makes ids of calls where Ollama gives none: the same for the same
+	// request, as a twin needs them, and others in each turn of a conversation.
+	seed   [sha256.Size]byte
+	size   int
+	last   api.ChatResponse // its Done says that the answer is whole
+	keep   bool             // the tokens, too
+	tokens []tenbit.TokenProb
+	logSum float64
+	logN   int
 }
 
 func (a *assembly) begun() bool { return a.size > 0 }
@@ -69,7 +73,7 @@ func (a *assembly) add(r api.ChatResponse) error {
 	for _, t := range r.Message.ToolCalls {
 		call := toolCall{ID: t.ID, Type: "function", Function: functionCall{t.Function.Name, t.Function.Arguments.String()}}
 		if call.ID == "" {
-			call.ID = fmt.Sprintf("call_%d", len(a.calls))
+			call.ID = fmt.Sprintf("call_%x", sha256.Sum256(fmt.Appendf(a.seed[:], "%d", len(a.calls))))[:5+24]
 		}
 		a.size += len(call.ID) + len(call.Function.Name) + len(call.Function.Arguments)
 		a.calls = append(a.calls, call)
