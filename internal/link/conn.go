@@ -2,6 +2,7 @@ package link
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -24,6 +25,7 @@ type conn struct {
 	ws    *websocket.Conn
 	model codec.Model    // nil: none in common
 	modes tenbit.ModeSet // that both ends know
+	key   key            // of digests
 	wg    sync.WaitGroup // followers
 
 	mu      sync.Mutex // guards all below
@@ -126,7 +128,8 @@ func (c *conn) hello(ctx context.Context) error {
 		}
 		return fmt.Errorf("hello: %w: here %d, there %d", ErrProtocol, Version, h.version)
 	}
-	a := ack{modes: uint64(c.srv.cfg.Modes), streams: uint16(c.srv.cfg.MaxStreams)}
+	_, _ = rand.Read(c.key[:]) // never fails
+	a := ack{modes: uint64(c.srv.cfg.Modes), streams: uint16(c.srv.cfg.MaxStreams), key: c.key}
 	c.modes = c.srv.cfg.Modes & h.modes
 	for i, m := range h.models {
 		if c.srv.cfg.Model != nil && c.srv.cfg.Model.Fingerprint() == m {
@@ -267,8 +270,9 @@ func (c *conn) follow(f func()) {
 	})
 }
 
-// hashAsk names an ask, wherever it comes in.
+// hashAsk names an ask, wherever it comes in. Its digest is another on each
+// connection.
 func hashAsk(a ask) [sha256.Size]byte {
-	a.stream = 1
+	a.stream, a.digest = 1, proof{}
 	return sha256.Sum256(a.append(nil))
 }

@@ -36,7 +36,7 @@ func (f *follower) refuse(ctx context.Context, code Code) error {
 func (f *follower) ask(ctx, made context.Context, r *reply, a ask, size int64) {
 	e, s := f.c.edge, f.c.srv
 	tenant := tenbit.TenantID(e.Name) + "/" + tenbit.TenantID(a.tenant)
-	k := kit{model: f.c.model, candidates: s.cfg.Candidates}
+	k := kit{model: f.c.model, candidates: s.cfg.Candidates, key: f.c.key}
 	o := owner{tenant, [8]byte(a.id[:8])}
 	if a.shape&shapeHistory != 0 {
 		if k.history = e.memories.find(o, a.state, a.shape&shapeLearns != 0); k.history != nil {
@@ -45,7 +45,7 @@ func (f *follower) ask(ctx, made context.Context, r *reply, a ask, size int64) {
 	}
 	t, err := a.unpack(k)
 	if err == nil && a.shape&shapeTwin != 0 {
-		t, err = s.twin(made, a, t, k.history)
+		t, err = s.twin(made, a, t, k)
 	}
 	code := CodeUnavailable
 	if err == nil {
@@ -54,7 +54,7 @@ func (f *follower) ask(ctx, made context.Context, r *reply, a ask, size int64) {
 		learn := func(tenbit.Sent) func() { return func() {} }
 		if a.shape&shapeLearns != 0 {
 			learn = func(sent tenbit.Sent) func() {
-				return e.memories.keep(o, k.history, exchange{t, sent.Reply, [2]uint32{a.digest, sent.Digest}})
+				return e.memories.keep(o, k.history, exchange{t, sent.Reply, [2]uint32{a.digest.short(), sent.Digest}})
 			}
 		}
 		if s.run(func() {
@@ -77,6 +77,7 @@ func (f *follower) ask(ctx, made context.Context, r *reply, a ask, size int64) {
 	}
 	e.leave(size)
 	e.strike(r) // it may be asked again
+	s.charge(made, r, t.ID+"/"+code.String())
 	r.freeze(tenbit.Sent{}, code)
 	r.finish()
 	f.follow(ctx, r, 0)

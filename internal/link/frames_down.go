@@ -13,6 +13,7 @@ type ack struct {
 	streams uint16 // most requests at a time
 	learns  uint8  // the form of what the origin learns, 0: nothing
 	twin    uint8  // the edge's small model at the origin
+	key     key    // of the digests of asks on this connection
 }
 
 // What an ack says of the edge's small model.
@@ -24,20 +25,22 @@ const (
 )
 
 func readAck(f *fields) frame {
-	return ack{
+	a := ack{
 		model:   uint8(f.uint(maxModels)),
 		modes:   f.uint(1<<16 - 1),
 		streams: uint16(f.uintFrom(1, maxStream)),
 		learns:  uint8(f.uint(maxForm)),
 		twin:    uint8(f.uint(twins - 1)),
 	}
+	copy(a.key[:], f.bytes(len(a.key)))
+	return a
 }
 
 func (a ack) append(b []byte) []byte {
 	b = append(appendHeader(b, 0, kindAck), a.model)
 	b = binary.AppendUvarint(b, a.modes)
 	b = binary.AppendUvarint(b, uint64(a.streams))
-	return append(b, a.learns, a.twin)
+	return append(append(b, a.learns, a.twin), a.key[:]...)
 }
 
 // maxForm bounds a learner's form.

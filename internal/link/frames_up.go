@@ -63,7 +63,7 @@ type ask struct {
 	likely []byte   // P(yes) of each question, likewise
 	size   int      // of all texts together, in bytes, unless they are a codeword
 	state  uint8    // name of the history that the exchange is coded with
-	digest uint32   // of what is asked, and of the history
+	digest proof    // of what is asked, and of the history
 	// payload is everything up to the end of the frame.
 	payload []byte
 }
@@ -83,10 +83,11 @@ const (
 	shapeCoded                        // the texts are one codeword; else lengths and texts, through zstd
 	shapeHistory                      // the model is a history
 	shapeLearns                       // which learns this exchange
-	shapeTwin                         // what the edge made of the request stays at home: the origin makes it itself
+	shapeRef                          // parts of the body are those of a ref in the history
 	shapeCandidates                   // there are candidates
-	shapeQuestions                    // there are questions
+	shapeTwin                         // what the edge made of the request stays at home: the origin makes it itself
 	shapeStream                       // the reply's text leaves as it is made
+	shapeQuestions                    // there are questions
 	shapeTools                        // the draft's tool calls
 	shapeRefusal                      // the draft's refusal
 	shapes
@@ -96,11 +97,21 @@ const (
 func (s shape) valid() bool {
 	switch {
 	case s&shapeDraft == 0 && s&(shapeTools|shapeRefusal) != 0,
-		s&shapeHistory == 0 && s&shapeLearns != 0,
+		s&shapeHistory == 0 && s&(shapeLearns|shapeRef) != 0,
+		s&shapeCoded == 0 && s&shapeRef != 0,
 		s&shapeTwin != 0 && s&(shapeDraft|shapeCandidates|shapeQuestions) != 0:
 		return false
 	}
 	return true
+}
+
+// proves is how many bytes of the digest an ask has: what is put together from
+// earlier requests needs more than what a codeword spells out.
+func (s shape) proves() int {
+	if s&shapeRef != 0 {
+		return len(proof{})
+	}
+	return 4
 }
 
 // maxVotes bounds the samples behind one candidate.
@@ -133,7 +144,7 @@ func readAsk(f *fields, stream uint16) frame {
 	if a.shape&shapeHistory != 0 {
 		a.state = f.byte()
 	}
-	a.digest = f.uint32()
+	copy(a.digest[:], f.bytes(a.shape.proves()))
 	a.payload = f.rest(MaxAsk)
 	return a
 }
@@ -164,7 +175,7 @@ func (a ask) append(b []byte) []byte {
 	if a.shape&shapeHistory != 0 {
 		b = append(b, a.state)
 	}
-	b = binary.BigEndian.AppendUint32(b, a.digest)
+	b = append(b, a.digest[:a.shape.proves()]...)
 	return append(b, a.payload...)
 }
 

@@ -88,13 +88,13 @@ func (p place) whole(fresh []byte, refs []ref) []byte {
 	return append(append(append([]byte{}, r[:p.from]...), fresh...), r[p.to:]...)
 }
 
-// refOdds are those of no ref, then the newest, then the others.
+// refOdds are those of the newest ref, then the others.
 func refOdds(n int) []uint32 {
-	freqs := []uint32{16, 16}
-	for len(freqs) < n+1 {
-		freqs = append(freqs, 2)
+	freqs := []uint32{16}
+	for len(freqs) < n {
+		freqs = append(freqs, 1)
 	}
-	return freqs[:n+1]
+	return freqs
 }
 
 // usual odds: the new text stands where turns end, and nothing is left out.
@@ -104,10 +104,7 @@ var usual = []uint32{15, 1}
 func (r ref) usualPlace() int { return max(0, bytes.Index(r, []byte(afterTurns))) }
 
 func (p place) write(e *codec.Encoder, refs []ref) {
-	e.Symbol(p.at+1, refOdds(len(refs)))
-	if p.at < 0 {
-		return
-	}
+	e.Symbol(p.at, refOdds(len(refs)))
 	r := refs[p.at]
 	for _, n := range [][2]int{{p.from, r.usualPlace()}, {p.to, p.from}} {
 		if n[0] == n[1] {
@@ -122,11 +119,14 @@ func (p place) write(e *codec.Encoder, refs []ref) {
 }
 
 func readPlace(d *codec.Decoder, refs []ref) (place, error) {
+	if len(refs) == 0 {
+		return place{at: -1}, errRange
+	}
 	i, err := d.Symbol(refOdds(len(refs)))
-	if err != nil || i == 0 {
+	if err != nil {
 		return place{at: -1}, err
 	}
-	p := place{at: i - 1}
+	p := place{at: i}
 	r := refs[p.at]
 	if p.from, err = readOffset(d, r.usualPlace()); err != nil {
 		return p, err

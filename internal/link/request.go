@@ -35,7 +35,7 @@ type request struct {
 	coded    bool        // with the history
 	twinned  bool        // the draft stayed at home, since the origin has a twin
 	show     bool        // the twin had another draft: it travels
-	digest   uint32      // of the ask
+	digest   proof       // of the ask
 	answered uint32      // of the reply
 
 	sent     bool // the ask may have reached the origin
@@ -136,7 +136,7 @@ func (r *request) learn(reply tenbit.Reply, err error) {
 	case errors.Is(err, ErrMismatch):
 		r.forget()
 	case err == nil:
-		r.history = r.history.after(r.c.pasts.learner, exchange{r.ask, reply, [2]uint32{r.digest, r.answered}})
+		r.history = r.history.after(r.c.pasts.learner, exchange{r.ask, reply, [2]uint32{r.digest.short(), r.answered}})
 	}
 }
 
@@ -220,7 +220,7 @@ func (r *request) try(ctx context.Context, s *session, plain bool) (tenbit.Reply
 
 // pack makes the ask's frame for s, and notes what it is coded with.
 func (r *request) pack(s *session, t tenbit.Ask, model codec.Model) (ask, error) {
-	k := kit{model: model, candidates: r.c.cfg.Candidates, twin: s.twin && !r.show && s.misses.Load() < maxTwinMisses}
+	k := kit{model: model, candidates: r.c.cfg.Candidates, key: s.key, twin: s.twin && !r.show && s.misses.Load() < maxTwinMisses}
 	r.model, r.coded = s.model, false
 	if r.history != nil && model != nil && s.learn == r.c.pasts.learner.Form() {
 		k.history, k.model, k.learns = r.history, r.history.model, r.past != nil

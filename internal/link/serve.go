@@ -79,6 +79,25 @@ func (s *Server) reserve(ctx context.Context, r *reply, a *tenbit.Ask) (tenbit.H
 	return hold, nil
 }
 
+// charge books what a refusal says, where the ledger has that much. A refused ask
+// may come again under its id, so the hold has one of its own.
+func (s *Server) charge(ctx context.Context, r *reply, id string) {
+	if s.cfg.Ledger == nil {
+		r.begin(ErrorPrice, 0)
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
+	defer cancel()
+	hold, err := s.cfg.Ledger.Reserve(ctx, r.edge.Tenant, r.edge.Name+"/"+id, ErrorPrice)
+	if err == nil {
+		r.begin(hold.Granted, 0)
+		err = s.cfg.Ledger.Settle(ctx, hold, hold.Granted)
+	}
+	if err != nil {
+		s.cfg.Log.Warn("refusal not charged", "edge", r.edge.Name, "id", id, "err", err)
+	}
+}
+
 // handle runs the handler and holds it to its word.
 func (s *Server) handle(ctx context.Context, r *reply, a tenbit.Ask, model codec.Model) (sent tenbit.Sent, err error) {
 	defer func() {

@@ -23,6 +23,7 @@ type session struct {
 	most  int   // streams
 	learn uint8 // the form of what the origin learns
 	twin  bool  // the origin runs the same small model
+	key   key   // of digests
 
 	doubt  atomic.Bool   // a reply didn't decode: go on without the model
 	misses atomic.Int32  // different drafts of the twin in a row
@@ -45,7 +46,7 @@ type outgoing struct {
 
 func newSession(c *Client, conn *websocket.Conn, a ack) *session {
 	return &session{
-		c: c, conn: conn, model: c.cfg.Model, modes: tenbit.ModeSet(a.modes), most: int(a.streams), learn: a.learns, twin: a.twin == twinSame,
+		c: c, conn: conn, model: c.cfg.Model, modes: tenbit.ModeSet(a.modes), most: int(a.streams), learn: a.learns, twin: a.twin == twinSame, key: a.key,
 		out: make(chan outgoing), wake: make(chan struct{}, 1), done: make(chan struct{}),
 		streams: map[uint16]*stream{},
 	}

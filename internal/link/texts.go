@@ -31,6 +31,7 @@ type kit struct {
 	learns     bool        // the exchange changes the history
 	candidates Candidates  // nil: candidates are texts
 	twin       bool        // the origin makes draft and candidates itself
+	key        key         // of the connection
 }
 
 // Candidates codes the final answers of an ask's candidates.
@@ -68,7 +69,7 @@ func packAsk(t tenbit.Ask, k kit) (ask, error) {
 			a.shape |= shapeLearns
 		}
 	}
-	a.digest = digestAsk(t, k.history)
+	a.digest = prove(t, k.history, k.key)
 	if k.twin {
 		a.shape |= shapeTwin
 		t.Draft, t.Candidates, t.Questions = nil, nil, nil
@@ -84,39 +85,20 @@ func packAsk(t tenbit.Ask, k kit) (ask, error) {
 		return ask{}, fmt.Errorf("ask: %d bytes of text: %w", a.size, errTooLong)
 	}
 	a.payload = codec.ZstdCompress(joinTexts(texts))
-	if p, ok := codeTexts(texts, a.shape, t, k); ok && len(p) < len(a.payload)+len(a.votes) {
-		a.payload, a.shape, a.votes, a.likely, a.size = p, a.shape|shapeCoded, nil, nil, 0
+	at := place{at: -1}
+	if k.history != nil {
+		at = find(k.history.refs, texts[0])
+	}
+	if p, ok := codeTexts(texts, at, a.shape, t, k); ok && len(p) < len(a.payload)+len(a.votes) {
+		if a.shape |= shapeCoded; at.at >= 0 {
+			a.shape |= shapeRef
+		}
+		a.payload, a.votes, a.likely, a.size = p, nil, nil, 0
 	}
 	if len(a.payload) > MaxAsk-512 {
 		return ask{}, fmt.Errorf("ask: %d bytes coded: %w", len(a.payload), errTooLong)
 	}
 	return a, nil
-}
-
-// digestAsk names what is asked, everything that steers the reply's coding.
-func digestAsk(t tenbit.Ask, h *history) uint32 {
-	var b []byte
-	parts := [][]byte{t.Request.Body}
-	if d := t.Draft; d != nil {
-		b = append(b, 1)
-		parts = append(parts, []byte(d.Content), d.ToolCalls, []byte(d.Refusal))
-	}
-	for _, c := range t.Candidates {
-		b = binary.AppendUvarint(b, uint64(c.Votes))
-		b = binary.BigEndian.AppendUint32(b, c.Hash)
-		parts = append(parts, []byte(c.Answer))
-	}
-	for _, q := range t.Questions {
-		b = append(b, q.Yes)
-		parts = append(parts, []byte(q.Text))
-	}
-	if h != nil {
-		b = binary.BigEndian.AppendUint64(b, h.chain)
-	}
-	for _, p := range parts {
-		b = binary.AppendUvarint(b, uint64(len(p)))
-	}
-	return codec.Digest(append(parts, b)...)
 }
 
 // texts lists the texts of an ask in their order on the wire and notes the shape.
@@ -188,7 +170,7 @@ func (a ask) unpack(k kit) (tenbit.Ask, error) {
 	if err != nil {
 		return t, fmt.Errorf("ask: %w", err)
 	}
-	if a.shape&shapeTwin == 0 && digestAsk(t, k.history) != a.digest {
+	if a.shape&shapeTwin == 0 && !a.proves(t, k) {
 		return t, fmt.Errorf("ask: %w", errDigest)
 	}
 	return t, nil
@@ -277,7 +259,7 @@ func splitTexts(p []byte, count, size int) ([][]byte, error) {
 // codeTexts writes one codeword: the body but for what a ref holds, the draft's
 // parts given the prompt, the candidates given the request. False: there is no
 // model, a text is too long for it, or the candidates have no code.
-func codeTexts(texts [][]byte, s shape, t tenbit.Ask, k kit) ([]byte, bool) {
+func codeTexts(texts [][]byte, at place, s shape, t tenbit.Ask, k kit) ([]byte, bool) {
 	if k.model == nil || s&shapeCandidates != 0 && k.candidates == nil {
 		return nil, false
 	}
@@ -289,10 +271,8 @@ func codeTexts(texts [][]byte, s shape, t tenbit.Ask, k kit) ([]byte, bool) {
 			e.EndText(p)
 		}
 	}
-	at := place{at: -1}
-	if k.history != nil {
-		at = find(k.history.refs, texts[0])
-		at.write(e, k.history.refs)
+	if at.at >= 0 {
+		at.write(e, k.refs())
 	}
 	write(k.body(at), at.fresh(texts[0], k.refs()))
 	for _, p := range texts[1 : 1+s.drafts()] {
@@ -334,8 +314,8 @@ func (a ask) decodeTexts(t *tenbit.Ask, k kit) (err error) {
 		return b
 	}
 	at := place{at: -1}
-	if k.history != nil {
-		at, err = readPlace(d, k.history.refs)
+	if a.shape&shapeRef != 0 {
+		at, err = readPlace(d, k.refs())
 	}
 	if err == nil {
 		body := at.whole(read(k.body(at)), k.refs())

@@ -25,12 +25,12 @@ var errDraft = errors.New("the twin's draft differs")
 
 // twin completes an ask that came without draft and candidates. The digest
 // proves that both ends have the same: determinism is never trusted.
-func (s *Server) twin(ctx context.Context, a ask, t tenbit.Ask, h *history) (tenbit.Ask, error) {
+func (s *Server) twin(ctx context.Context, a ask, t tenbit.Ask, k kit) (tenbit.Ask, error) {
 	if s.cfg.Twin == nil {
 		return t, fmt.Errorf("ask: %w: no twin here", errDraft)
 	}
 	made, err := s.cfg.Twin.Draft(ctx, t)
-	same := err == nil && digestAsk(made, h) == a.digest
+	same := err == nil && a.proves(made, k)
 	s.cfg.Twin.Checked(same)
 	switch {
 	case err != nil:

@@ -49,13 +49,15 @@ func TestTwin(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h := &echo{say: answer("yes")}
-			o := newOrigin(t, h, func(s *ServerConfig) { s.Twin, s.Candidates = tt.twin, spelt{} })
+			led := &ledger{left: tenbit.MaxBits}
+			o := newOrigin(t, h, func(s *ServerConfig) { s.Twin, s.Candidates, s.Ledger = tt.twin, spelt{}, led })
 			var told []bool
 			c := newClient(t, o.url, func(c *ClientConfig) {
 				c.Twin, c.Candidates = 42, spelt{}
 				c.Twinned = func(same bool) { told = append(told, same) }
 			})
 			without := newClient(t, o.url, func(c *ClientConfig) { c.Candidates = spelt{} })
+			var sum tenbit.Bits
 			for i := range 6 {
 				a := newAsk(t, testID(2*i+1), "How often does the lamp turn?")
 				a.Draft, a.Candidates = &draft, cands
@@ -74,6 +76,9 @@ func TestTwin(t *testing.T) {
 				}
 				if r.Cost.Bits != want {
 					t.Errorf("ask %d: %v, want %v", i, r.Cost.Bits, want)
+				}
+				if sum += r.Cost.Bits + full.Cost.Bits; led.spent() != sum {
+					t.Errorf("ask %d: the origin's ledger has %v, the edge %v", i, led.spent(), sum)
 				}
 				if i > 0 && tt.misses == 0 && r.Cost.WireUp >= full.Cost.WireUp {
 					t.Errorf("ask %d: %d bytes up, %d with the draft", i, r.Cost.WireUp, full.Cost.WireUp)
