@@ -35,23 +35,24 @@ type tool struct {
 		Strict      *bool           `json:"strict,omitempty"`
 	} `json:"function"`
 
-	schema *schema // of the arguments, where strict
+	raw    json.RawMessage // as the client gave it
+	schema *schema         // of the arguments, where strict
 }
 
 // wanted are the fields that say the form.
 type wanted struct {
-	Stop         json.RawMessage `json:"stop"`
-	LogProbs     *bool           `json:"logprobs"`
-	TopLogProbs  *int            `json:"top_logprobs"`
-	Tools        []tool          `json:"tools"`
-	ToolChoice   json.RawMessage `json:"tool_choice"`
-	Parallel     *bool           `json:"parallel_tool_calls"`
-	Effort       *string         `json:"reasoning_effort"`
-	Modalities   []string        `json:"modalities"`
-	Audio        json.RawMessage `json:"audio"`
-	Search       json.RawMessage `json:"web_search_options"`
-	Functions    json.RawMessage `json:"functions"`
-	FunctionCall json.RawMessage `json:"function_call"`
+	Stop         json.RawMessage   `json:"stop"`
+	LogProbs     *bool             `json:"logprobs"`
+	TopLogProbs  *int              `json:"top_logprobs"`
+	Tools        []json.RawMessage `json:"tools"`
+	ToolChoice   json.RawMessage   `json:"tool_choice"`
+	Parallel     *bool             `json:"parallel_tool_calls"`
+	Effort       *string           `json:"reasoning_effort"`
+	Modalities   []string          `json:"modalities"`
+	Audio        json.RawMessage   `json:"audio"`
+	Search       json.RawMessage   `json:"web_search_options"`
+	Functions    json.RawMessage   `json:"functions"`
+	FunctionCall json.RawMessage   `json:"function_call"`
 	Format       *struct {
 		Type   string `json:"type"`
 		Schema struct {
@@ -68,7 +69,7 @@ func formOf(req tenbit.Request) (*form, tenbit.Request, error) {
 	if err := exactly(req.Body, &in); err != nil {
 		return nil, req, mistyped(err)
 	}
-	f := &form{logProbs: req.LogProbs, parallel: in.Parallel == nil || *in.Parallel, tools: in.Tools}
+	f := &form{logProbs: req.LogProbs, parallel: in.Parallel == nil || *in.Parallel}
 	if err := in.unsupported(); err != nil {
 		return nil, req, err
 	}
@@ -81,7 +82,7 @@ func formOf(req tenbit.Request) (*form, tenbit.Request, error) {
 	if err := f.readFormat(in); err != nil {
 		return nil, req, err
 	}
-	if err := f.readTools(); err != nil {
+	if err := f.readTools(in.Tools); err != nil {
 		return nil, req, err
 	}
 	allowed, err := f.readChoice(in.ToolChoice)
@@ -89,7 +90,11 @@ func formOf(req tenbit.Request) (*form, tenbit.Request, error) {
 		return f, req, err
 	}
 	f.tools = slices.DeleteFunc(f.tools, func(t tool) bool { return !slices.Contains(allowed, t.Function.Name) })
-	req, err = req.WithModel("", map[string]any{"tools": f.tools, "tool_choice": f.choice})
+	var offered []json.RawMessage
+	for _, t := range f.tools {
+		offered = append(offered, t.raw)
+	}
+	req, err = req.WithModel("", map[string]any{"tools": offered, "tool_choice": f.choice})
 	return f, req, err
 }
 
@@ -149,12 +154,16 @@ func (f *form) readFormat(in wanted) error {
 // toolName is what OpenAI allows as the name of a function or a schema.
 var toolName = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`)
 
-func (f *form) readTools() error {
-	if len(f.tools) > 128 {
+func (f *form) readTools(raw []json.RawMessage) error {
+	if len(raw) > 128 {
 		return invalid("tools", "array_above_max_length", "Expected at most 128 tools.")
 	}
+	f.tools = make([]tool, len(raw))
 	for i := range f.tools {
 		t := &f.tools[i]
+		if t.raw = raw[i]; json.Unmarshal(raw[i], t) != nil {
+			return invalid(fmt.Sprintf("tools[%d]", i), "", "Expected a tool of the documented fields.")
+		}
 		if t.Type != "function" {
 			continue // the models say whether they take it
 		}

@@ -49,20 +49,21 @@ const (
 // Gateway answers requests. All fields are set before the first request and
 // read-only afterwards.
 type Gateway struct {
-	Models  []string            // names under which clients may ask; the first is the default shown
-	Keys    Keys                // who may ask
-	Drafter policy.Drafter      // draws drafts and candidates from the local model
-	Embed   Embedder            // nil: there are no embeddings
-	Gate    policy.Gate         // when a draft is good enough
-	Remote  policy.Remote       // nil: everything is answered locally
-	Ledger  Ledger              // needed where Remote is set
-	Cache   *cache.Exact        // nil: nothing is kept
-	Pack    func([]byte) []byte // shrinks what is kept; nil: as it is
-	Unpack  func([]byte) ([]byte, error)
-	Modes   tenbit.ModeSet // what replies are accepted
-	Origins []string       // of web pages that may ask; none: no CORS
-	Metrics Metrics
-	Log     *slog.Logger
+	Models    []string            // names under which clients may ask; the first is the default shown
+	Keys      Keys                // who may ask
+	Drafter   policy.Drafter      // draws drafts and candidates from the local model
+	Embed     Embedder            // nil: there are no embeddings
+	Gate      policy.Gate         // when a draft is good enough
+	Remote    policy.Remote       // nil: everything is answered locally
+	Ledger    Ledger              // needed where Remote is set
+	Cache     *cache.Exact        // nil: nothing is kept
+	Responses Shelf               // keeps responses; nil: none
+	Pack      func([]byte) []byte // shrinks what is kept; nil: as it is
+	Unpack    func([]byte) ([]byte, error)
+	Modes     tenbit.ModeSet // what replies are accepted
+	Origins   []string       // of web pages that may ask; none: no CORS
+	Metrics   Metrics
+	Log       *slog.Logger
 
 	LocalDown  LocalDown
 	Worth      *policy.Worth // which drafts of open questions go up; nil: all

@@ -144,14 +144,17 @@ func wireRemote(g *gateway.Gateway, r *role, m *telemetry.Metrics, c config.Edge
 }
 
 func wireCache(g *gateway.Gateway, r *role, m *telemetry.Metrics, c config.Edge) {
-	if c.Cache.Bytes == 0 {
-		return
-	}
 	var behind cache.Behind
 	if c.Cache.Redis.Addr != "" {
 		client := redisClient(c.Cache.Redis)
 		r.closers = append(r.closers, client.Close)
 		behind = cache.NewRedis(client)
+	}
+	if c.Responses.Bytes > 0 {
+		g.Responses = cache.NewExact(c.Responses.Bytes, c.Responses.TTL, behind, nil)
+	}
+	if c.Cache.Bytes == 0 {
+		return
 	}
 	g.Cache = cache.NewExact(c.Cache.Bytes, c.Cache.TTL, behind, m.Cache)
 	g.Pack = func(b []byte) []byte { return codec.Pack(codec.Default(), b) }

@@ -28,6 +28,7 @@ type Edge struct {
 	Remote     Remote     `yaml:"remote"` // the far side
 	Policy     Policy     `yaml:"policy"` // drafts, gate, modes
 	Cache      Cache      `yaml:"cache"`  // exact cache
+	Responses  Responses  `yaml:"responses"`
 	Ledger     Ledger     `yaml:"ledger"` // budgets
 	Limits     Limits     `yaml:"limits"` // what one client may ask of the process
 }
@@ -155,6 +156,13 @@ type Cache struct {
 	Redis Redis         `yaml:"redis"` // behind the memory; no address: none
 }
 
+// Responses says how long /v1/responses can be gone on with; behind the memory
+// stands the cache's Redis.
+type Responses struct {
+	Bytes int64         `yaml:"bytes"` // in memory; 0: none are kept
+	TTL   time.Duration `yaml:"ttl"`
+}
+
 // Redis names a server.
 type Redis struct {
 	Addr     string `yaml:"addr"`
@@ -195,9 +203,10 @@ func DefaultEdge() Edge {
 			Samples: 5, Parallel: 2, Temperature: 0.8, Confidence: 0.95, LocalDown: "reject", Drafts: "auto", Rounds: 1,
 			Modes: []string{"accept", "select", "answer", "ask", "hint", "brief", "full", "plain"},
 		},
-		Cache:  Cache{Bytes: 64 << 20, TTL: 24 * time.Hour},
-		Ledger: Ledger{Kind: "bolt", Path: "edge.ledger"},
-		Limits: Limits{Body: 8 << 20, Active: 256, HeaderTime: 10 * time.Second, BodyTime: time.Minute, Stall: 30 * time.Second},
+		Cache:     Cache{Bytes: 64 << 20, TTL: 24 * time.Hour},
+		Responses: Responses{Bytes: 32 << 20, TTL: 24 * time.Hour},
+		Ledger:    Ledger{Kind: "bolt", Path: "edge.ledger"},
+		Limits:    Limits{Body: 8 << 20, Active: 256, HeaderTime: 10 * time.Second, BodyTime: time.Minute, Stall: 30 * time.Second},
 	}
 }
 

@@ -65,6 +65,9 @@ func (c *Edge) Validate() error {
 	if c.Cache.TTL <= 0 {
 		p.add("cache.ttl", "must be positive")
 	}
+	if c.Responses.Bytes < 0 || c.Responses.TTL <= 0 {
+		p.add("responses", "bytes must not be negative, ttl must be positive")
+	}
 	p.ledger(c.Ledger)
 	if c.Limits.Body < 1<<10 || c.Limits.Body > 64<<20 {
 		p.add("limits.body", "%d is not between 1024 and %d bytes", c.Limits.Body, 64<<20)

@@ -1,0 +1,174 @@
+package gateway
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"tenbit"
+)
+
+// responseRequest is what is read of a request for a response.
+type responseRequest struct {
+	Input        json.RawMessage  `json:"input"`
+	Instructions *string          `json:"instructions"`
+	Previous     string           `json:"previous_response_id"`
+	Tools        []map[string]any `json:"tools"`
+	ToolChoice   json.RawMessage  `json:"tool_choice"`
+	MaxTokens    *int             `json:"max_output_tokens"`
+	Stream       bool             `json:"stream"`
+	Store        *bool            `json:"store"`
+	Background   bool             `json:"background"`
+	Conversation json.RawMessage  `json:"conversation"`
+	Prompt       json.RawMessage  `json:"prompt"`
+	Truncation   string           `json:"truncation"`
+	Include      []string         `json:"include"`
+	TopLogProbs  int              `json:"top_logprobs"`
+	Reasoning    *struct {
+		Effort  *string `json:"effort"`
+		Summary *string `json:"summary"`
+	} `json:"reasoning"`
+	Text *struct {
+		Format    map[string]any `json:"format"`
+		Verbosity *string        `json:"verbosity"`
+	} `json:"text"`
+
+	fields map[string]json.RawMessage
+}
+
+func readResponse(body []byte) (in responseRequest, err error) {
+	if in.fields, err = tenbit.ParseFields(body); err != nil {
+		return in, err
+	}
+	if err := exactly(body, &in); err != nil {
+		return in, mistyped(err)
+	}
+	set := func(raw json.RawMessage) bool { return len(raw) > 0 && string(raw) != "null" }
+	switch {
+	case !set(in.Input) && in.Previous == "":
+		return in, invalid("input", "missing_required_parameter", "You must provide input.")
+	case in.Background:
+		return in, invalid("background", "unsupported_value", "Background responses are not supported.")
+	case set(in.Conversation):
+		return in, invalid("conversation", "unsupported_parameter", "Conversations are not supported. Use previous_response_id.")
+	case set(in.Prompt):
+		return in, invalid("prompt", "unsupported_parameter", "Stored prompts are not supported.")
+	case in.Truncation != "" && in.Truncation != "disabled":
+		return in, invalid("truncation", "unsupported_value", "Only disabled is supported.")
+	}
+	return in, nil
+}
+
+func (in responseRequest) store() bool { return in.Store == nil || *in.Store }
+
+func (in responseRequest) logProbs() bool {
+	return in.TopLogProbs > 0 || slices.Contains(in.Include, "message.output_text.logprobs")
+}
+
+// own are the fields that a chat does not have, or has by another name.
+var own = []string{
+	"input", "instructions", "previous_response_id", "tools", "tool_choice", "max_output_tokens", "stream", "stream_options", "background",
+	"conversation", "prompt", "truncation", "include", "top_logprobs", "reasoning", "text", "max_tool_calls",
+}
+
+// chat is the body of the chat completion request.
+func (in responseRequest) chat(messages []json.RawMessage) ([]byte, error) {
+	out := map[string]any{}
+	for k, v := range in.fields {
+		if !slices.Contains(own, k) {
+			out[k] = v
+		}
+	}
+	if in.Instructions != nil && *in.Instructions != "" {
+		first, _ := json.Marshal(map[string]string{"role": "system", "content": *in.Instructions}) // strings only
+		messages = append([]json.RawMessage{first}, messages...)
+	}
+	out["messages"] = messages
+	if in.MaxTokens != nil {
+		out["max_completion_tokens"] = *in.MaxTokens
+	}
+	if in.logProbs() {
+		out["logprobs"], out["top_logprobs"] = true, in.TopLogProbs
+	}
+	if in.Reasoning != nil && in.Reasoning.Effort != nil {
+		out["reasoning_effort"] = *in.Reasoning.Effort
+	}
+	if in.Text != nil {
+		in.chatText(out)
+	}
+	if err := in.chatTools(out); err != nil {
+		return nil, err
+	}
+	b, err := json.Marshal(out)
+	if err != nil {
+		return nil, fmt.Errorf("write a chat request: %w", err)
+	}
+	return b, nil
+}
+
+func (in responseRequest) chatText(out map[string]any) {
+	if in.Text.Verbosity != nil {
+		out["verbosity"] = *in.Text.Verbosity
+	}
+	switch f := in.Text.Format; f["type"] {
+	case nil:
+	case "json_schema":
+		s := map[string]any{}
+		for k, v := range f {
+			if k != "type" {
+				s[k] = v
+			}
+		}
+		out["response_format"] = map[string]any{"type": "json_schema", "json_schema": s}
+	default:
+		out["response_format"] = f
+	}
+}
+
+// chatTools puts the tools and the choice among them as a chat has them.
+func (in responseRequest) chatTools(out map[string]any) error {
+	var tools []any
+	for i, t := range in.Tools {
+		kind, _ := t["type"].(string)
+		if kind != "function" && kind != "custom" {
+			return invalid(fmt.Sprintf("tools[%d].type", i), "unsupported_value", "Only functions and custom tools are supported.")
+		}
+		tools = append(tools, map[string]any{"type": kind, kind: without(t, "type")})
+	}
+	if len(tools) > 0 {
+		out["tools"] = tools
+	}
+	if len(in.ToolChoice) == 0 || string(in.ToolChoice) == "null" {
+		return nil
+	}
+	var c struct {
+		Type, Name, Mode string
+		Tools            []map[string]any
+	}
+	switch err := json.Unmarshal(in.ToolChoice, &c); {
+	case err != nil || c.Type == "": // a string, or what the chat refuses
+		out["tool_choice"] = in.ToolChoice
+	case c.Type == "function":
+		out["tool_choice"] = map[string]any{"type": c.Type, c.Type: map[string]string{"name": c.Name}}
+	case c.Type == "allowed_tools":
+		var allowed []any
+		for _, t := range c.Tools {
+			kind, _ := t["type"].(string)
+			allowed = append(allowed, map[string]any{"type": kind, kind: without(t, "type")})
+		}
+		out["tool_choice"] = map[string]any{"type": c.Type, c.Type: map[string]any{"mode": c.Mode, "tools": allowed}}
+	default:
+		return invalid("tool_choice.type", "unsupported_value", "Expected function or allowed_tools.")
+	}
+	return nil
+}
+
+func without(m map[string]any, name string) map[string]any {
+	out := map[string]any{}
+	for k, v := range m {
+		if k != name {
+			out[k] = v
+		}
+	}
+	return out
+}
