@@ -119,7 +119,7 @@ func (a *ask) texts(t tenbit.Ask) [][]byte {
 	for _, c := range t.Candidates {
 		a.shape |= shapeCandidates
 		a.votes = append(a.votes, uint64(c.Votes))
-		texts = append(texts, []byte(c.Answer))
+		texts = append(texts, candidateText(c))
 	}
 	for _, q := range t.Questions {
 		a.shape |= shapeQuestions
@@ -127,6 +127,32 @@ func (a *ask) texts(t tenbit.Ask) [][]byte {
 		texts = append(texts, []byte(q.Text))
 	}
 	return texts
+}
+
+// A candidate's text begins with how it goes on: 0 and its answer, or 1 and the
+// four bytes of its hash.
+const (
+	asText = 0
+	asHash = 1
+)
+
+func candidateText(c tenbit.Candidate) []byte {
+	if c.Hash != 0 {
+		return binary.BigEndian.AppendUint32([]byte{asHash}, c.Hash)
+	}
+	return append([]byte{asText}, c.Answer...)
+}
+
+func parseCandidate(text []byte) (c tenbit.Candidate, err error) {
+	switch {
+	case len(text) > 0 && text[0] == asText:
+		c.Answer = string(text[1:])
+	case len(text) == 5 && text[0] == asHash && binary.BigEndian.Uint32(text[1:]) != 0:
+		c.Hash = binary.BigEndian.Uint32(text[1:])
+	default:
+		err = errors.New("candidate is neither an answer nor a hash")
+	}
+	return c, err
 }
 
 // drafts is the number of texts that are parts of the draft.
@@ -193,7 +219,12 @@ func (a ask) splitTexts(t *tenbit.Ask) error {
 	n := 1 + a.shape.drafts()
 	t.Draft = a.draft(texts[1:n])
 	for i, v := range a.votes {
-		t.Candidates = append(t.Candidates, tenbit.Candidate{Answer: string(texts[n+i]), Votes: int(v)})
+		c, err := parseCandidate(texts[n+i])
+		if err != nil {
+			return err
+		}
+		c.Votes = int(v)
+		t.Candidates = append(t.Candidates, c)
 	}
 	n += len(a.votes)
 	for i, yes := range a.likely {

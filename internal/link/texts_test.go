@@ -57,6 +57,9 @@ func TestTexts(t *testing.T) {
 		{"candidates alone, no model", func(a *tenbit.Ask) {
 			a.Candidates = []tenbit.Candidate{{Answer: "42", Votes: 3}}
 		}, nil},
+		{"hashes without a model", func(a *tenbit.Ask) {
+			a.Candidates = []tenbit.Candidate{{Answer: "\x01abcd", Votes: 3}, {Hash: 0x01020304, Votes: 2}, {Answer: "", Votes: 1}}
+		}, nil},
 		{"questions", func(a *tenbit.Ask) {
 			a.Draft = &tenbit.Message{Content: prose}
 			a.Questions = []tenbit.Question{{Text: "Does it sail at dawn?", Yes: 200}, {Text: "Is the crew complete?", Yes: 30}}
