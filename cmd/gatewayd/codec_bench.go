@@ -1,22 +1,19 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
 
-	"github.com/ulikunitz/xz"
-
 	"tenbit/codec"
+	"tenbit/internal/lines"
 )
 
 // benchText is a line of a corpus file.
@@ -247,39 +244,13 @@ func printBench(w io.Writer, results []*benchResult, asJSON bool) error {
 	return t.Flush()
 }
 
-// openLines opens a file of JSON lines, unpacking .xz. The caller calls done.
-func openLines(name string) (r io.Reader, done func() error, err error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, nil, err
-	}
-	r = bufio.NewReader(f)
-	if strings.HasSuffix(name, ".xz") {
-		if r, err = xz.NewReader(r); err != nil {
-			return nil, nil, errors.Join(fmt.Errorf("%s: %w", name, err), f.Close())
-		}
-	}
-	return r, f.Close, nil
-}
-
 // readCorpus reads a file of JSON lines.
-func readCorpus(name string) ([]benchText, error) {
-	r, done, err := openLines(name)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	var texts []benchText
-	d := json.NewDecoder(r)
-	for {
-		var t benchText
-		if err := d.Decode(&t); errors.Is(err, io.EOF) {
-			return texts, nil
-		} else if err != nil {
-			return nil, fmt.Errorf("%s: line %d: %w", name, len(texts)+1, err)
-		}
-		texts = append(texts, t)
-	}
+func readCorpus(name string) (texts []benchText, err error) {
+	err = lines.Each(name, func(t *benchText) (bool, error) {
+		texts = append(texts, *t)
+		return true, nil
+	})
+	return texts, err
 }
 
 func contexts(c []byte) [][]byte {

@@ -5,18 +5,13 @@
 package main
 
 import (
-	"bufio"
 	"encoding/binary"
-	"encoding/json"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"slices"
-	"strings"
 
-	"github.com/ulikunitz/xz"
-
+	"tenbit/internal/lines"
 	"tenbit/policy"
 )
 
@@ -38,11 +33,12 @@ func run(out string, list bool, files []string) error {
 	seen := map[string]bool{}
 	n := 0
 	for _, file := range files {
-		err := each(file, func(prompt, response string) {
-			a, kind, ok := policy.Extract(prompt, response)
+		err := lines.Each(file, func(l *struct{ Prompt, Response string }) (bool, error) {
+			prompt := l.Prompt
+			a, kind, ok := policy.Extract(prompt, l.Response)
 			key := prompt + "\x00" + a
 			if !ok || kind == policy.KindLetter || len(a) > 80 || seen[key] {
-				return
+				return true, nil
 			}
 			seen[key] = true
 			n++
@@ -59,9 +55,10 @@ func run(out string, list bool, files []string) error {
 					counts[c][line[i]]++
 				}
 			}
+			return true, nil
 		})
 		if err != nil {
-			return fmt.Errorf("%s: %w", file, err)
+			return err
 		}
 	}
 	if list {
@@ -104,26 +101,4 @@ func run(out string, list bool, files []string) error {
 	}
 	fmt.Fprintf(os.Stderr, "%d answers, %d contexts, %d bytes\n", n, len(names), len(b))
 	return os.WriteFile(out, b, 0o644)
-}
-
-func each(file string, f func(prompt, response string)) error {
-	r, err := os.Open(file)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	var in io.Reader = bufio.NewReader(r)
-	if strings.HasSuffix(file, ".xz") {
-		if in, err = xz.NewReader(in); err != nil {
-			return err
-		}
-	}
-	for dec := json.NewDecoder(in); dec.More(); {
-		var line struct{ Prompt, Response string }
-		if err := dec.Decode(&line); err != nil {
-			return err
-		}
-		f(line.Prompt, line.Response)
-	}
-	return nil
 }
