@@ -3,6 +3,7 @@ package tenbit
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 )
 
 // Finish is OpenAI's finish_reason.
@@ -77,4 +78,6 @@ var (
 	// ErrRejected says that a model's server refuses this request and would
 	// again: it holds something that the model does not take.
 	ErrRejected = errors.New("model rejected the request")
+	// ErrFormat is an ErrRejected for the request's response_format.
+	ErrFormat = fmt.Errorf("%w: its response_format", ErrRejected)
 )

@@ -16,6 +16,7 @@ type Tenant struct {
 	MaxRequest Bits     // most bits for one request
 	OnEmpty    OnEmpty  // what happens when nothing is left
 	Lossy      bool     // the shortest answer may stand for the whole one: [ModeBrief]
+	Confidence *float64 // from which a draft is answered as it is; nil: the gateway's
 }
 
 // Window is a hard ceiling: at most Limit bits are spent or held in any span of

@@ -35,12 +35,12 @@ func (g *Gateway) Answer(ctx context.Context, o Order) (tenbit.Answer, error) {
 		a, err := g.localOnly(ctx, o)
 		return g.store(ctx, o, a), err
 	}
-	draft, err := g.Drafter.Draft(ctx, o.Request)
+	draft, err := g.drafter(o.Tenant).Draft(ctx, o.Request)
 	if err != nil && (g.LocalDown != LocalDownRemote || ctx.Err() != nil) {
 		return tenbit.Answer{}, localDown(err)
 	}
-	if g.Gate.Local(draft) {
-		return g.store(ctx, o, drafted(draft, "")), nil
+	if keep, degraded := g.keep(ctx, o, draft); keep {
+		return g.store(ctx, o, drafted(draft, degraded)), nil
 	}
 	buy, err := g.reserve(ctx, o)
 	if err != nil {

@@ -53,7 +53,8 @@ type Gateway struct {
 	Keys      Keys                // who may ask
 	Drafter   policy.Drafter      // draws drafts and candidates from the local model
 	Embed     Embedder            // nil: there are no embeddings
-	Gate      policy.Gate         // when a draft is good enough
+	Gate      policy.Gate         // when a draft is good enough, where the tenant doesn't say
+	Price     policy.Price        // what bits must bring
 	Remote    policy.Remote       // nil: everything is answered locally
 	Ledger    Ledger              // needed where Remote is set
 	Cache     *cache.Exact        // nil: nothing is kept

@@ -50,11 +50,16 @@ func (p *purchase) ask(d policy.Draft, spent tenbit.Bits) tenbit.Ask {
 	ask := d.Ask(p.o.Request)
 	ask.ID, ask.Tenant = p.g.asks.next(), p.o.Tenant.ID
 	p.g.Log.Debug("asked", "request", p.o.ID, "ask", ask.ID)
-	ask.Limit, ask.Modes = p.hold.Granted-spent, p.o.Modes&p.g.Modes
-	if !p.o.Tenant.Lossy {
-		ask.Modes &^= tenbit.Modes(tenbit.ModeBrief)
-	}
+	ask.Limit, ask.Modes = p.hold.Granted-spent, p.g.modes(p.o)
 	return ask
+}
+
+// modes are those that an order's reply may have.
+func (g *Gateway) modes(o Order) tenbit.ModeSet {
+	if !o.Tenant.Lossy {
+		return o.Modes & g.Modes &^ tenbit.Modes(tenbit.ModeBrief)
+	}
+	return o.Modes & g.Modes
 }
 
 // once sends one ask. Text may have left for the client when it fails.

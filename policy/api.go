@@ -16,6 +16,8 @@ import (
 type API struct {
 	Large Model
 	Codec codec.Model
+	// Formats remembers what response_format Large takes; nil: each time anew.
+	Formats *Formats
 	// Habits are those of the tenants, over Codec; nil: the shipped odds.
 	Habits *TenantHabits
 }
@@ -32,7 +34,7 @@ func (a API) Escalate(ctx context.Context, ask tenbit.Ask) (tenbit.Reply, error)
 		m = a.Habits.of(ask.Tenant)
 	}
 	d := NewDecoder(m, ask)
-	served, err := Origin{a.Large, m}.serve(ctx, ask, d.Feed, ask.Sink != nil)
+	served, err := Origin{a.Large, m, a.Formats}.serve(ctx, ask, d.Feed, ask.Sink != nil)
 	cost := served.cost
 	if err != nil {
 		// The encoder is ahead of the decoder by what is not final yet; both

@@ -2,10 +2,7 @@ package policy
 
 import (
 	"context"
-	"math"
 	"slices"
-
-	"golang.org/x/sync/errgroup"
 
 	"tenbit"
 )
@@ -17,6 +14,9 @@ type Drafter struct {
 	Temperature float64 // of every sample but the first, which is as the request says
 	Seed        int64   // of the first extra sample; the others count on from it
 	Parallel    int     // samples in flight at once; 0: one
+	Stop        Stop    // when fewer samples will do
+	Gate        Gate    // what Stop goes by
+	Calibration Calibration
 }
 
 // Draft is what the local model makes of a request.
@@ -29,7 +29,10 @@ type Draft struct {
 	Candidates []tenbit.Candidate
 	// Samples are the first completion that gave each candidate.
 	Samples []tenbit.Completion
-	// Confidence is from 0 to 1: how sure the local model is of Completion.
+	// Tally is what Confidence rests on where there are candidates.
+	Tally Tally
+	// Confidence is from 0 to 1: how likely Completion is right, by the
+	// calibration where there are candidates, else by its tokens' probability.
 	Confidence float64
 	// Drawn counts the completions asked for; Usage is the sum over them.
 	Drawn int
@@ -37,7 +40,7 @@ type Draft struct {
 }
 
 // Draft answers req with the local model: once as the request says, and where
-// that shows a closed question, or nothing, or the question looks closed, Samples-1 times
+// that shows a closed question, or nothing, or the question looks closed, up to Samples-1 times
 // more at a temperature with seeds of their own. A sample that fails is left out; only the first draft's
 // error is returned, with what came of it.
 func (d Drafter) Draft(ctx context.Context, req tenbit.Request) (Draft, error) {
@@ -51,31 +54,17 @@ func (d Drafter) Draft(ctx context.Context, req tenbit.Request) (Draft, error) {
 		out.Confidence = certainty(first, 0)
 		return out, nil
 	}
-	samples := make([]tenbit.Completion, max(d.Samples, 1))
-	samples[0] = first
-	// The function waits for its samples, all of which end with ctx.
-	var g errgroup.Group
-	g.SetLimit(max(d.Parallel, 1))
-	for i := 1; i < len(samples); i++ {
-		g.Go(func() error {
-			seed := d.Seed + int64(i) - 1
-			c, err := d.Local.Complete(ctx, req, tenbit.Sampling{Temperature: &d.Temperature, Seed: &seed})
-			if err == nil {
-				samples[i] = c
-			}
-			return nil
-		})
-	}
-	_ = g.Wait() // the samples return no errors
+	samples, drawn, usage := d.draw(ctx, req, first)
+	out.Drawn, out.Usage = drawn, usage
 	if err := ctx.Err(); err != nil {
 		return out, err
 	}
-	out.Drawn = len(samples)
 	if !closed && !slices.ContainsFunc(samples, func(c tenbit.Completion) bool { return Closed(req, c.Message) }) {
 		out.Confidence = certainty(first, 0)
 		return out, nil
 	}
 	out.vote(req, samples)
+	out.Confidence = d.Calibration.Of(out.Tally)
 	return out, nil
 }
 
@@ -102,43 +91,16 @@ func (d Draft) settled() bool {
 // vote counts final answers. A sample without one has no vote, but counts as a
 // doubt in the confidence.
 func (d *Draft) vote(req tenbit.Request, samples []tenbit.Completion) {
-	d.Usage = tenbit.Usage{}
-	type tally struct {
-		c     tenbit.Candidate
-		first tenbit.Completion
+	var cs []counted
+	for i, s := range samples {
+		cs = count(cs, req, s, i)
 	}
-	var tallies []tally
-	for _, s := range samples {
-		d.Usage.Prompt += s.Usage.Prompt
-		d.Usage.Completion += s.Usage.Completion
-		a, ok := AnswerOf(req, s.Message)
-		if !ok {
-			continue
-		}
-		i := slices.IndexFunc(tallies, func(t tally) bool { return t.c.Answer == a })
-		if i < 0 {
-			i = len(tallies)
-			tallies = append(tallies, tally{tenbit.Candidate{Answer: a}, s})
-		}
-		tallies[i].c.Votes++
-	}
-	slices.SortStableFunc(tallies, func(a, b tally) int { return b.c.Votes - a.c.Votes })
-	for _, t := range tallies[:min(len(tallies), maxCandidates)] {
-		d.Candidates = append(d.Candidates, t.c)
-		d.Samples = append(d.Samples, t.first)
+	for _, c := range cs[:min(len(cs), maxCandidates)] {
+		d.Candidates = append(d.Candidates, c.Candidate)
+		d.Samples = append(d.Samples, c.first)
 	}
 	d.Completion = d.Samples[0]
-	lead := d.Candidates[0].Votes
-	d.Confidence = (float64(lead) + certainty(samples[0], 0.5)) / float64(len(samples)+1)
-}
-
-// certainty is the geometric mean of a completion's token probabilities, or
-// unknown where the model gave none.
-func certainty(c tenbit.Completion, unknown float64) float64 {
-	if c.LogProb >= 0 {
-		return unknown
-	}
-	return math.Exp(c.LogProb)
+	d.Tally = Tally{Samples: len(samples), Lead: cs[0].Votes, Candidates: len(cs), LogProb: d.Completion.LogProb}
 }
 
 // Gate decides whether a draft needs the far side at all.

@@ -33,12 +33,12 @@ func TestDraft(t *testing.T) {
 		texts      []string
 		leading    string
 		candidates []tenbit.Candidate
-		sure       float64
+		tally      Tally
 	}{
-		{"all agree", []string{"Answer: 7", "Answer: $7.00", "so\nAnswer: 7", "7"}, "Answer: 7", []tenbit.Candidate{{Answer: "7", Votes: 4}}, 0.9},
-		{"the draft is outvoted", []string{"Answer: 7", "Answer: 8", "it is\nAnswer: 8", "Answer: 9"}, "Answer: 8", []tenbit.Candidate{{Answer: "8", Votes: 2}, {Answer: "7", Votes: 1}, {Answer: "9", Votes: 1}}, 0.5},
-		{"ties keep their order", []string{"Answer: 9", "Answer: 8", "Answer: 8", "Answer: 9"}, "Answer: 9", []tenbit.Candidate{{Answer: "9", Votes: 2}, {Answer: "8", Votes: 2}}, 0.5},
-		{"samples without an answer", []string{"Answer: 7", "", "who knows", "Answer: 7"}, "Answer: 7", []tenbit.Candidate{{Answer: "7", Votes: 2}}, 0.5},
+		{"all agree", []string{"Answer: 7", "Answer: $7.00", "so\nAnswer: 7", "7"}, "Answer: 7", []tenbit.Candidate{{Answer: "7", Votes: 4}}, Tally{4, 4, 1, 0}},
+		{"the draft is outvoted", []string{"Answer: 7", "Answer: 8", "it is\nAnswer: 8", "Answer: 9"}, "Answer: 8", []tenbit.Candidate{{Answer: "8", Votes: 2}, {Answer: "7", Votes: 1}, {Answer: "9", Votes: 1}}, Tally{4, 2, 3, 0}},
+		{"ties keep their order", []string{"Answer: 9", "Answer: 8", "Answer: 8", "Answer: 9"}, "Answer: 9", []tenbit.Candidate{{Answer: "9", Votes: 2}, {Answer: "8", Votes: 2}}, Tally{4, 2, 2, 0}},
+		{"samples without an answer", []string{"Answer: 7", "", "who knows", "Answer: 7"}, "Answer: 7", []tenbit.Candidate{{Answer: "7", Votes: 2}}, Tally{4, 2, 1, 0}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			d := Drafter{Local: sampled(tt.texts...), Samples: 4, Temperature: 0.7, Seed: 10, Parallel: 3}
@@ -52,8 +52,8 @@ func TestDraft(t *testing.T) {
 			if got.Completion.Message.Content != tt.leading || len(got.Samples) != len(got.Candidates) || got.Drawn != 4 {
 				t.Errorf("leading %q, %d samples, %d drawn", got.Completion.Message.Content, len(got.Samples), got.Drawn)
 			}
-			if got.Confidence != tt.sure {
-				t.Errorf("confidence %v, want %v", got.Confidence, tt.sure)
+			if got.Tally != tt.tally || got.Confidence != (Calibration{}).Of(tt.tally) {
+				t.Errorf("tally %+v, confidence %v; want %+v, %v", got.Tally, got.Confidence, tt.tally, (Calibration{}).Of(tt.tally))
 			}
 		})
 	}

@@ -57,11 +57,11 @@ func ExampleClosed() {
 func ExampleDrafter() {
 	d := policy.Drafter{Local: fixed("3 * 14 = 42\nAnswer: 42"), Samples: 4, Temperature: 0.7}
 	draft, err := d.Draft(context.Background(), question())
-	fmt.Println(draft.Candidates, draft.Confidence, err)
-	fmt.Println(policy.Gate{Confidence: 0.95}.Local(draft))
+	fmt.Println(draft.Candidates, draft.Tally.Samples, err)
+	fmt.Println(policy.Gate{Confidence: 0.5}.Local(draft), policy.Gate{Confidence: 1}.Local(draft))
 	// Output:
-	// [{42 4 0}] 0.9 <nil>
-	// false
+	// [{42 4 0}] 4 <nil>
+	// true false
 }
 
 // The draft says 17, the large model says 42: the product of two numbers of the

@@ -108,6 +108,11 @@ func planOdds(ask tenbit.Ask, p plan) odds {
 	var o odds
 	o.add(tenbit.ModeNone, oddsTotal/64)
 	rest := uint64(oddsTotal - oddsTotal/64)
+	if p == planCheck { // right or not, and nothing else
+		o.freqs[0] += uint32(rest / 4)
+		o.add(tenbit.ModeAccept, rest-rest/4)
+		return o
+	}
 	if ask.Modes.Has(tenbit.ModeAccept) && ask.Draft != nil && p != planNeed {
 		o.add(tenbit.ModeAccept, rest/4)
 		rest -= rest / 4

@@ -15,6 +15,8 @@ import (
 type Origin struct {
 	Large Model
 	Codec codec.Model // the one both ends agreed on; nil leaves accept, select, none and plain
+	// Formats remembers what response_format Large takes; nil: each time anew.
+	Formats *Formats
 }
 
 // Serve answers ask. It sends the codeword through send as its bytes become
@@ -92,34 +94,6 @@ func (o Origin) serve(ctx context.Context, ask tenbit.Ask, send func(p []byte) e
 	out.Sent, err = st.finish(comp.Finish)
 	out.Usage = comp.Usage
 	return out, err
-}
-
-// condensed answers with less than the whole answer: what the plan asks for,
-// "the draft is right", or "cannot say".
-func (o Origin) condensed(ctx context.Context, s *scene, req tenbit.Request, out *served, send func([]byte) error) error {
-	told := s.ask
-	told.Request = req
-	req, err := s.plan.request(told, s.closed)
-	if err != nil {
-		return err
-	}
-	best := coded{}
-	for try := range 2 { // what can't be read is asked for once more
-		comp, err := o.Large.Complete(ctx, req, tenbit.Sampling{})
-		out.Usage = tenbit.Usage{Prompt: out.Usage.Prompt + comp.Usage.Prompt, Completion: out.Usage.Completion + comp.Usage.Completion}
-		out.cost = out.cost.Add(comp.Cost)
-		if err != nil {
-			return fmt.Errorf("ask the large model: %w", err)
-		}
-		var ok bool
-		if best, ok, err = s.condense(comp); err != nil {
-			return err
-		}
-		if ok || try > 0 {
-			break
-		}
-	}
-	return out.leave(best, send)
 }
 
 // leave sends a reply that was proved.

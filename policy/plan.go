@@ -14,6 +14,7 @@ const (
 	planHint               // a line of advice
 	planAnswer             // yes or no to the edge's questions
 	planNeed               // nothing: the edge's questions are needed first
+	planCheck              // whether the draft is right
 )
 
 // What the plans need at least beside the mode symbol, and what a character of
@@ -46,6 +47,8 @@ func planOf(ask tenbit.Ask, closed bool) plan {
 		return planHint
 	case m.Has(tenbit.ModeAsk) && ask.Draft != nil && ask.Limit >= minAsk && !(seeks(ask.Request) && m.Has(tenbit.ModeAnswer)):
 		return planNeed
+	case m.Has(tenbit.ModeAccept) && m&worded == 0 && judged(ask, closed):
+		return planCheck
 	}
 	return planWhole
 }
@@ -54,6 +57,9 @@ func planOf(ask tenbit.Ask, closed bool) plan {
 func wholeFits(ask tenbit.Ask) bool {
 	return ask.Modes&tenbit.Modes(tenbit.ModeFull, tenbit.ModePlain) != 0 && ask.Limit-modePrice >= wholePrice(ask)
 }
+
+// worded are the modes that carry words of the large model.
+const worded = tenbit.ModeSet(1<<tenbit.ModeAnswer | 1<<tenbit.ModeHint | 1<<tenbit.ModeBrief | 1<<tenbit.ModeFull | 1<<tenbit.ModePlain)
 
 // wholePrice is what a whole answer may cost, judged by the draft's length.
 func wholePrice(ask tenbit.Ask) tenbit.Bits {
@@ -88,16 +94,18 @@ func judged(ask tenbit.Ask, closed bool) bool {
 // request is what the large model is asked.
 func (p plan) request(ask tenbit.Ask, closed bool) (tenbit.Request, error) {
 	n := note{Most: p.characters(ask)}
-	if judged(ask, closed) || ask.Draft != nil && (p == planHint || p == planAnswer) {
+	if judged(ask, closed) || ask.Draft != nil && (p == planHint || p == planAnswer || p == planCheck) {
 		n.Draft = jsonOf(ask.Draft.Content)
 	}
 	switch p {
 	case planBrief:
 		return withNote(ask.Request, "brief", n, nil)
 	case planHint:
-		return withNote(ask.Request, "hint", n, nil)
+		return withNote(ask.Request, "hint", n, map[string]any{"max_tokens": nil, "max_completion_tokens": mostTokens})
 	case planAnswer:
 		return answersRequest(ask, n)
+	case planCheck:
+		return checkRequest(ask, n)
 	}
 	if n.Draft == "" {
 		return ask.Request, nil

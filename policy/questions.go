@@ -3,7 +3,9 @@ package policy
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"strconv"
 	"strings"
@@ -150,15 +152,12 @@ func answersRequest(ask tenbit.Ask, n note) (tenbit.Request, error) {
 	}
 	n.Questions, n.Count = jsonOf(texts), len(texts)
 	item := map[string]any{"type": "string", "enum": []string{"yes", "no", "unsure"}}
-	schema := map[string]any{
-		"type": "object", "additionalProperties": false, "required": []string{"solution", "draft_ok", "answers"},
-		"properties": map[string]any{
+	return withNote(ask.Request, "answers", n, map[string]any{
+		"max_tokens": nil, "max_completion_tokens": mostTokens,
+		"response_format": inForm("answers", map[string]any{
 			"solution": map[string]any{"type": "string"}, "draft_ok": map[string]any{"type": "boolean"},
 			"answers": map[string]any{"type": "array", "items": item, "minItems": len(texts), "maxItems": len(texts)},
-		},
-	}
-	return withNote(ask.Request, "answers", n, map[string]any{
-		"response_format": map[string]any{"type": "json_schema", "json_schema": map[string]any{"name": "answers", "schema": schema}},
+		}),
 	})
 }
 
@@ -170,14 +169,8 @@ func parseAnswers(text string, count int) (right bool, answers []tenbit.YesNo, e
 		Right    *bool    `json:"draft_ok"`
 		Answers  []string `json:"answers"`
 	}
-	text = strings.TrimSpace(text)
-	if inner, ok := strings.CutPrefix(text, "```json"); ok { // some servers ignore response_format
-		text = strings.TrimSuffix(strings.TrimSpace(inner), "```")
-	}
-	d := json.NewDecoder(strings.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&got); err != nil || d.More() {
-		return false, nil, fmt.Errorf("answers are not the JSON asked for: %w", err)
+	if err := parseStrictly(text, &got); err != nil {
+		return false, nil, fmt.Errorf("answers: %w", err)
 	}
 	if got.Right == nil || len(got.Answers) != count {
 		return false, nil, fmt.Errorf("%d answers to %d questions", len(got.Answers), count)
@@ -195,4 +188,46 @@ func parseAnswers(text string, count int) (right bool, answers []tenbit.YesNo, e
 		}
 	}
 	return *got.Right, answers, nil
+}
+
+// checkRequest asks whether the draft is right, as JSON.
+func checkRequest(ask tenbit.Ask, n note) (tenbit.Request, error) {
+	return withNote(ask.Request, "check", n, map[string]any{
+		"max_tokens": nil, "max_completion_tokens": mostTokens,
+		"response_format": inForm("verdict", map[string]any{
+			"solution": map[string]any{"type": "string"}, "draft_ok": map[string]any{"type": "boolean"},
+		}),
+	})
+}
+
+// parseVerdict reads what the large model says of a draft, strictly.
+func parseVerdict(text string) (right bool, err error) {
+	var got struct {
+		Solution *string `json:"solution"`
+		Right    *bool   `json:"draft_ok"`
+	}
+	if err := parseStrictly(text, &got); err != nil {
+		return false, fmt.Errorf("verdict: %w", err)
+	}
+	if got.Right == nil {
+		return false, errors.New("verdict: draft_ok is missing")
+	}
+	return *got.Right, nil
+}
+
+// parseStrictly reads one JSON object without fields that weren't asked for.
+func parseStrictly(text string, v any) error {
+	text = strings.TrimSpace(text)
+	if inner, ok := strings.CutPrefix(text, "```json"); ok { // some servers ignore response_format
+		text = strings.TrimSuffix(strings.TrimSpace(inner), "```")
+	}
+	d := json.NewDecoder(strings.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return errors.New("not the JSON asked for") // the error may quote what came
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("more than one JSON value")
+	}
+	return nil
 }

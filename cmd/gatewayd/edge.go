@@ -22,7 +22,7 @@ func wireEdge(c config.Edge, log *slog.Logger) (*role, error) {
 	r := &role{name: "edge", log: log}
 	m := telemetry.New(len(c.Tenants))
 	g := &gateway.Gateway{
-		Models: c.Models, Gate: policy.Gate{Confidence: c.Policy.Confidence}, Metrics: m, Log: log,
+		Models: c.Models, Gate: policy.Gate{Confidence: c.Policy.Confidence}, Price: priceOf(c.Policy.Price), Metrics: m, Log: log,
 		LocalDown: gateway.LocalDown(c.Policy.LocalDown), MaxBody: c.Limits.Body, MaxActive: c.Limits.Active,
 		Rounds: c.Policy.Rounds, Expand: c.Policy.Expand,
 		Patience: 5 * time.Second, PingEvery: 15 * time.Second, SettleTime: 5 * time.Second,
@@ -100,8 +100,16 @@ func wireLocal(g *gateway.Gateway, r *role, c config.Edge) error {
 	}
 	g.Drafter = policy.Drafter{
 		Local: local, Samples: c.Policy.Samples, Temperature: c.Policy.Temperature, Seed: firstSeed, Parallel: c.Policy.Parallel,
+		Calibration: policy.Calibration(c.Policy.Calibration),
 	}
-	return nil
+	g.Drafter.Stop, err = policy.ParseStop(c.Policy.EarlyStop) // was validated
+	return err
+}
+
+// priceOf makes the policy's price of a configured one, which was validated.
+func priceOf(c config.Price) policy.Price {
+	b, _ := tenbit.BitsOf(c.Bits)
+	return policy.Price{Answer: b, Large: c.Large, Scarcity: c.Scarcity}
 }
 
 // wireRemote connects the far side: the link, or the large model's API itself.
@@ -117,7 +125,7 @@ func wireRemote(g *gateway.Gateway, r *role, m *telemetry.Metrics, c config.Edge
 			m.Wire("remote", wire)
 		}
 		g.Foresee = true
-		g.Remote = policy.API{Large: large, Codec: codec.Default(), Habits: policy.NewTenantHabits(codec.Default())}
+		g.Remote = policy.API{Large: large, Codec: codec.Default(), Formats: new(policy.Formats), Habits: policy.NewTenantHabits(codec.Default())}
 	case "origin":
 		t, err := clientTLS(c.Remote)
 		if err != nil {

@@ -152,7 +152,7 @@ func redisClient(c config.Redis) *redis.Client {
 // tenantOf makes the noun of a configured tenant. Amounts were validated.
 func tenantOf(t config.Tenant) tenbit.Tenant {
 	out := tenbit.Tenant{ID: tenbit.TenantID(t.ID), OnEmpty: tenbit.OnEmpty(t.Budget.OnEmpty)}
-	out.Lossy = t.Lossy
+	out.Lossy, out.Confidence = t.Lossy, t.Confidence
 	out.MaxRequest, _ = tenbit.BitsOf(t.Budget.PerRequest)
 	for _, w := range t.Budget.Windows {
 		b, _ := tenbit.BitsOf(w.Bits)

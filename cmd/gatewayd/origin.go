@@ -46,7 +46,7 @@ func wireOrigin(c config.Origin, log *slog.Logger) (*role, error) {
 	}
 	server, err := link.NewServer(link.ServerConfig{
 		Edges: edges, Key: []byte(c.Auth.Secret), Model: codec.Default(), Log: log,
-		Handler: handler{large}, Ledger: measured{l, m}, Histories: learners(c.Histories), Learner: learner(c.Histories), Candidates: policy.CandidateCoder{}, Twin: twin,
+		Handler: handler{large, new(policy.Formats)}, Ledger: measured{l, m}, Histories: learners(c.Histories), Learner: learner(c.Histories), Candidates: policy.CandidateCoder{}, Twin: twin,
 	})
 	if err != nil {
 		return nil, err
@@ -71,10 +71,13 @@ func wireOrigin(c config.Origin, log *slog.Logger) (*role, error) {
 }
 
 // handler answers with the policy's origin, in the model that the link agreed on.
-type handler struct{ large policy.Model }
+type handler struct {
+	large   policy.Model
+	formats *policy.Formats
+}
 
 func (h handler) Serve(ctx context.Context, m codec.Model, a tenbit.Ask, send func([]byte) error) (tenbit.Sent, error) {
-	return policy.Origin{Large: h.large, Codec: m}.Serve(ctx, a, send)
+	return policy.Origin{Large: h.large, Codec: m, Formats: h.formats}.Serve(ctx, a, send)
 }
 
 func edgesOf(c config.Origin) ([]link.Edge, error) {

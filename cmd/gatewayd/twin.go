@@ -27,7 +27,7 @@ func openTwin(c config.Twin, told func(same bool)) (link.Twin, error) {
 // the same.
 func twinOf(d policy.Drafter) uint64 {
 	t, ok := d.Local.(timed)
-	if !ok {
+	if !ok || d.Stop == policy.StopDecided { // which candidates there are depends on the tenant's gate
 		return 0
 	}
 	m, ok := t.Model.(*embedded.Model)

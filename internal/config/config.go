@@ -68,10 +68,11 @@ type TLS struct {
 
 // Tenant is who asks, with its keys and its budget.
 type Tenant struct {
-	ID     string   `yaml:"id"`
-	Keys   []string `yaml:"keys"` // as `gatewayd key new` prints
-	Budget Budget   `yaml:"budget"`
-	Lossy  bool     `yaml:"lossy"` // the shortest complete answer may stand for the whole one
+	ID         string   `yaml:"id"`
+	Keys       []string `yaml:"keys"` // as `gatewayd key new` prints
+	Budget     Budget   `yaml:"budget"`
+	Lossy      bool     `yaml:"lossy"`      // the shortest complete answer may stand for the whole one
+	Confidence *float64 `yaml:"confidence"` // null: policy.confidence
 }
 
 // Peer is an edge that may connect, with its token and its egress cap.
@@ -141,12 +142,33 @@ type Policy struct {
 	Samples     int      `yaml:"samples"`     // of a closed question
 	Parallel    int      `yaml:"parallel"`    // samples in flight
 	Temperature float64  `yaml:"temperature"` // of samples after the first
+	EarlyStop   string   `yaml:"early_stop"`  // never, sure or decided
 	Confidence  float64  `yaml:"confidence"`  // from which a draft is good enough
 	Modes       []string `yaml:"modes"`
 	Drafts      string   `yaml:"drafts"`     // which of open questions go up: auto, always or never
 	Rounds      int      `yaml:"rounds"`     // of yes/no questions for one request, each a call of the large model
 	Expand      bool     `yaml:"expand"`     // the local model writes out brief answers
 	LocalDown   string   `yaml:"local_down"` // reject or remote
+
+	Calibration Calibration `yaml:"calibration"` // votes to confidence
+	Price       Price       `yaml:"price"`       // what bits must bring
+}
+
+// Calibration is how votes and log-probabilities become confidence, as
+// `gatewayd eval -fit` writes it; all zero: as shipped.
+type Calibration struct {
+	Bias       float64 `yaml:"bias"`
+	Share      float64 `yaml:"share"`
+	Candidates float64 `yaml:"candidates"`
+	Certain    float64 `yaml:"certain"`
+	LogProb    float64 `yaml:"logprob"`
+}
+
+// Price is what bits must bring.
+type Price struct {
+	Bits     float64 `yaml:"bits"`     // what one more right answer is worth; 0: whatever it takes
+	Large    float64 `yaml:"large"`    // how likely the large model is right
+	Scarcity float64 `yaml:"scarcity"` // how fast that falls as the windows empty; 0: not at all
 }
 
 // Cache configures the exact cache.
@@ -200,8 +222,9 @@ func DefaultEdge() Edge {
 		Local:  Model{Kind: "auto", URL: "http://127.0.0.1:11434", Timeout: 5 * time.Minute},
 		Remote: Remote{Kind: "none", Timeout: 5 * time.Minute, Twin: true, API: Model{Kind: "openai", Timeout: 5 * time.Minute}},
 		Policy: Policy{
-			Samples: 5, Parallel: 2, Temperature: 0.8, Confidence: 0.95, LocalDown: "reject", Drafts: "auto", Rounds: 1,
+			Samples: 5, Parallel: 2, Temperature: 0.8, EarlyStop: "sure", Confidence: 0.95, LocalDown: "reject", Drafts: "auto", Rounds: 1,
 			Modes: []string{"accept", "select", "answer", "ask", "hint", "brief", "full", "plain"},
+			Price: Price{Bits: 100000, Large: 1, Scarcity: 1},
 		},
 		Cache:     Cache{Bytes: 64 << 20, TTL: 24 * time.Hour},
 		Responses: Responses{Bytes: 32 << 20, TTL: 24 * time.Hour},

@@ -89,6 +89,16 @@ func (c *Edge) Validate() error {
 	return errors.Join(p...)
 }
 
+// ValidateModels checks what `gatewayd eval -live` reads: the local model, the
+// large one's API, and how drafts are made.
+func (c *Edge) ValidateModels() error {
+	var p problems
+	p.model("local", c.Local, "auto")
+	p.model("remote.api", c.Remote.API)
+	p.policy(c.Policy)
+	return errors.Join(p...)
+}
+
 // Validate returns all problems with their key paths.
 func (c *Origin) Validate() error {
 	var p problems
@@ -133,6 +143,13 @@ func (p *problems) auth(a Auth, listen string) {
 	}
 }
 
+// share checks a number from 0 to 1.
+func (p *problems) share(key string, v float64) {
+	if !(v >= 0 && v <= 1) {
+		p.add(key, "%v is not between 0 and 1", v)
+	}
+}
+
 func (p *problems) tenants(key string, ts []Tenant) {
 	if len(ts) == 0 {
 		p.add(key, "must name at least one")
@@ -147,6 +164,9 @@ func (p *problems) tenants(key string, ts []Tenant) {
 			p.add(at+".id", "%q stands twice", t.ID)
 		}
 		seen[t.ID] = true
+		if t.Confidence != nil {
+			p.share(at+".confidence", *t.Confidence)
+		}
 		p.oneOf(at+".budget.on_empty", t.Budget.OnEmpty, "", "local", "reject")
 		if _, err := tenbit.BitsOf(t.Budget.PerRequest); err != nil {
 			p.add(at+".budget.per_request", "%v", err)
@@ -221,8 +241,17 @@ func (p *problems) policy(c Policy) {
 	if c.Rounds < 1 || c.Rounds > 10 {
 		p.add("policy.rounds", "%d is not between 1 and 10", c.Rounds)
 	}
-	if c.Confidence < 0 || c.Confidence > 1 {
-		p.add("policy.confidence", "%v is not between 0 and 1", c.Confidence)
+	p.share("policy.confidence", c.Confidence)
+	p.oneOf("policy.early_stop", c.EarlyStop, "never", "sure", "decided")
+	p.calibration(c.Calibration)
+	if _, err := tenbit.BitsOf(c.Price.Bits); err != nil {
+		p.add("policy.price.bits", "%v", err)
+	}
+	if p.share("policy.price.large", c.Price.Large); c.Price.Large == 0 {
+		p.add("policy.price.large", "must be positive")
+	}
+	if s := c.Price.Scarcity; !(s >= 0 && s <= 16) {
+		p.add("policy.price.scarcity", "%v is not between 0 and 16", s)
 	}
 	for i, m := range c.Modes {
 		if _, err := tenbit.ParseMode(m); err != nil {
@@ -241,6 +270,19 @@ func (p *problems) sampling(key string, samples, parallel int, temperature float
 	}
 	if temperature < 0 || temperature > 2 {
 		p.add(key+".temperature", "%v is not between 0 and 2", temperature)
+	}
+}
+
+// calibration demands what early stops rely on: confidence rises with votes and
+// certainty, and falls with the number of candidates.
+func (p *problems) calibration(c Calibration) {
+	for _, v := range []float64{c.Bias, c.Share, c.Candidates, c.Certain, c.LogProb} {
+		if !(v >= -100 && v <= 100) {
+			p.add("policy.calibration", "%v is not between -100 and 100", v)
+		}
+	}
+	if c.Share < 0 || c.LogProb < 0 || c.Candidates > 0 {
+		p.add("policy.calibration", "share and logprob must not be negative, candidates not positive")
 	}
 }
 

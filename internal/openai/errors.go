@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"bytes"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
@@ -19,9 +20,11 @@ import (
 // message that came with it, since servers quote prompts there. It wraps
 // [tenbit.ErrUnavailable] where another try may succeed (408, 409, 429, 5xx) and
 // [tenbit.ErrIncomplete] where part of the answer had come, and
-// [tenbit.ErrRejected] where the request is at fault (400, 413, 422).
+// [tenbit.ErrRejected] where the request is at fault (400, 413, 422), which is
+// [tenbit.ErrFormat] where that is its response_format.
 type Error struct {
 	Status     int           // HTTP status, or the one named inside a 200; 502 when none is
+	Format     bool          // response_format is what it is about
 	Type, Code string        // of the error object, "" unless plain identifiers
 	RetryAfter time.Duration // what the server asks for, 0 when it does not say
 	Partial    bool          // part of the answer had come
@@ -46,6 +49,8 @@ func (e *Error) Unwrap() error {
 	switch {
 	case e.Partial:
 		return tenbit.ErrIncomplete
+	case e.Format && (e.Status == http.StatusBadRequest || e.Status == http.StatusUnprocessableEntity || e.Status == http.StatusNotImplemented):
+		return tenbit.ErrFormat
 	case e.Status == http.StatusBadRequest, e.Status == http.StatusRequestEntityTooLarge, e.Status == http.StatusUnprocessableEntity:
 		return tenbit.ErrRejected
 	case e.Status == http.StatusRequestTimeout, e.Status == http.StatusConflict,
@@ -66,6 +71,8 @@ func statusError(resp *http.Response) *Error {
 		if json.Unmarshal(body, &envelope) == nil {
 			e.Type, e.Code = envelope.Error.Type, envelope.Error.code()
 		}
+		// Servers name the field in param, in the message, or in an envelope of their own.
+		e.Format = bytes.Contains(body, []byte("response_format")) || bytes.Contains(body, []byte("json_schema"))
 	}
 	return e
 }
