@@ -19,7 +19,7 @@ var asked = []tenbit.Question{{Text: "Is the sum right?", Yes: 128}, {Text: "Is 
 
 func chat(t *testing.T, question string) tenbit.Request {
 	t.Helper()
-	body, err := json.Marshal(map[string]any{"model": "m", "max_tokens": 5, "messages": []any{map[string]string{"role": "user", "content": question}}})
+	body, err := json.Marshal(map[string]any{"model": "m", "max_tokens": 4000, "messages": []any{map[string]string{"role": "user", "content": question}}})
 	if err != nil {
 		t.Fatal(err)
 	}

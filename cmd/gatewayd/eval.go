@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -14,64 +13,20 @@ import (
 	"github.com/schollz/progressbar/v3"
 
 	"tenbit"
+	"tenbit/policy"
 )
-
-// evalOptions are the flags of eval.
-type evalOptions struct {
-	files   []string
-	limit   tenbit.Bits
-	modes   tenbit.ModeSet
-	gate    float64
-	seed    uint64
-	extract bool
-	json    bool
-	sweep   string
-	most    int
-}
 
 // uncapped is a limit that no recorded answer reaches.
 const uncapped = 1 << 20 * tenbit.Bit
 
-// evalMain is `gatewayd eval`: the escalation over recorded answers, through a
-// gateway, an edge and an origin on a real link, and what it is worth.
+// everyMode is what a link may agree on.
+const everyMode = 1<<(tenbit.ModePlain+1) - 1
+
+// evalMain is `gatewayd eval`: the escalation over recorded answers or with
+// configured models, through a gateway, an edge and an origin on a real link, and
+// what it is worth.
 func evalMain(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	var o evalOptions
-	var limit float64
-	var modes string
-	var replay bool
-	fs := flag.NewFlagSet("gatewayd eval", flag.ContinueOnError)
-	fs.BoolVar(&replay, "replay", false, "the arguments are files of recorded answers, JSON lines, .xz or not")
-	fs.Float64Var(&limit, "max-bits", 0, "limit of each question in bits; 0: none")
-	fs.StringVar(&modes, "modes", "", "reply modes that the edge takes, by commas; all if empty")
-	fs.Float64Var(&o.gate, "gate", 2, "confidence from which the draft is not questioned; above 1: never")
-	fs.Uint64Var(&o.seed, "seed", 1, "shuffles the samples of each question, and from 2 on the questions")
-	fs.BoolVar(&o.extract, "extract", false, "find the final answers in the texts instead of taking the recorded ones")
-	fs.BoolVar(&o.json, "json", false, "print one JSON object a file")
-	fs.StringVar(&o.sweep, "sweep", "", "draw accuracy against bits for many limits into this SVG `file`")
-	fs.IntVar(&o.most, "n", 0, "most questions of a file; 0: all")
-	err := parse(fs, args, stderr)
-	if err == nil && (!replay || fs.NArg() == 0) {
-		err = wrong(fs, "want -replay FILE...")
-	}
-	if err == nil {
-		o.files = fs.Args()
-		o.limit, err = tenbit.BitsOf(limit)
-		if o.limit == 0 {
-			o.limit = uncapped
-		}
-		o.modes = everyMode
-		if modes != "" {
-			o.modes = 0
-			for _, name := range strings.Split(modes, ",") {
-				m, e := tenbit.ParseMode(strings.TrimSpace(name))
-				o.modes |= tenbit.Modes(m)
-				err = errors.Join(err, e)
-			}
-		}
-		if err != nil {
-			err = wrong(fs, "%v", err)
-		}
-	}
+	o, err := parseEval(args, stderr)
 	if err == nil {
 		err = eval(ctx, o, stdout, stderr)
 	}
@@ -81,52 +36,124 @@ func evalMain(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 	return 0
 }
 
-// everyMode is what a link may agree on.
-const everyMode = 1<<(tenbit.ModePlain+1) - 1
-
 func eval(ctx context.Context, o evalOptions, stdout, stderr io.Writer) error {
-	var curves []evalCurve
-	for _, file := range o.files {
-		rows, err := readReplay(file, o)
+	read := func(file string) (*evalSet, error) { return readReplay(file, o) }
+	if o.live {
+		m, err := openLive(ctx, o.config, func(msg string, args ...any) { fmt.Fprintln(stderr, append([]any{msg}, args...)...) })
 		if err != nil {
 			return err
 		}
-		limits := []tenbit.Bits{o.limit}
-		if o.sweep != "" {
-			limits = sweepLimits
+		defer m.close() // nothing is left to write
+		if o.calibration == (policy.Calibration{}) {
+			o.calibration = policy.Calibration(m.cfg.Policy.Calibration)
 		}
-		bar := progressbar.NewOptions(len(rows)*len(limits), progressbar.OptionSetWriter(stderr), progressbar.OptionSetDescription(short(file)),
-			progressbar.OptionThrottle(progressEvery), progressbar.OptionShowCount(), progressbar.OptionClearOnFinish())
-		curve := evalCurve{name: short(file)}
-		for _, limit := range limits {
-			at := o
-			at.limit = limit
-			world, err := newEvalWorld(at)
-			if err != nil {
-				return err
-			}
-			outcomes, err := world.ask(ctx, rows, at, func() { _ = bar.Add(1) })
-			if err = errors.Join(err, world.close()); err != nil {
-				return fmt.Errorf("%s: %w", file, err)
-			}
-			r := report(file, at, rows, outcomes)
-			curve.reports = append(curve.reports, r)
-			if o.json {
-				if err := json.NewEncoder(stdout).Encode(r); err != nil {
-					return err
-				}
-			} else {
-				_ = bar.Clear() // the bar is a courtesy
-				r.print(stdout)
-			}
+		read = func(file string) (*evalSet, error) {
+			bar := progress(-1, short(file)+", both models alone", stderr)
+			defer bar.Finish() //nolint:errcheck // a courtesy
+			return m.ask(ctx, file, o, func() { _ = bar.Add(1) })
 		}
-		_ = bar.Finish()
-		curves = append(curves, curve)
 	}
+	var sets []*evalSet
+	var limits, prices []evalCurve
+	for _, file := range o.files {
+		set, err := read(file)
+		if err != nil {
+			return err
+		}
+		sets = append(sets, set)
+		byLimit, byPrice, err := evalFile(ctx, o, set, stdout, stderr)
+		if err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+		limits, prices = append(limits, byLimit), append(prices, byPrice)
+	}
+	return o.write(sets, limits, prices)
+}
+
+// evalFile runs one file, once or at every limit and price.
+func evalFile(ctx context.Context, o evalOptions, set *evalSet, stdout, stderr io.Writer) (limits, prices evalCurve, err error) {
+	limits.name, prices.name = short(set.file), short(set.file)
+	points := []evalOptions{o}
+	if o.sweep != "" || o.frontier != "" {
+		points = nil
+	}
+	var curves []*evalCurve
+	point := func(at evalOptions, c *evalCurve) { points, curves = append(points, at), append(curves, c) }
 	if o.sweep != "" {
-		return os.WriteFile(o.sweep, drawSweep(curves), 0o644)
+		for _, at := range sweepLimits {
+			p := o
+			p.limit = at
+			point(p, &limits)
+		}
 	}
-	return nil
+	if o.frontier != "" {
+		for _, at := range frontierPrices {
+			p := o
+			p.price.Answer = at
+			point(p, &prices)
+		}
+	}
+	bar := progress(len(set.rows)*len(points), short(set.file), stderr)
+	defer bar.Finish() //nolint:errcheck // a courtesy
+	for i, at := range points {
+		r, err := evalPoint(ctx, at, set, func() { _ = bar.Add(1) })
+		if err != nil {
+			return limits, prices, err
+		}
+		if i == 0 {
+			r.Calibration = calibrate(set.rows, o.calibration, o.seed)
+		}
+		if curves != nil {
+			curves[i].reports = append(curves[i].reports, r)
+		}
+		if o.json {
+			err = json.NewEncoder(stdout).Encode(r)
+		} else {
+			_ = bar.Clear()
+			r.print(stdout)
+		}
+		if err != nil {
+			return limits, prices, err
+		}
+	}
+	return limits, prices, nil
+}
+
+// evalPoint asks every question of a set once.
+func evalPoint(ctx context.Context, o evalOptions, set *evalSet, tick func()) (*evalReport, error) {
+	world, err := newEvalWorld(set, o)
+	if err != nil {
+		return nil, err
+	}
+	outcomes, err := world.ask(ctx, o, tick)
+	if err = errors.Join(err, world.close()); err != nil {
+		return nil, err
+	}
+	return report(o, set, outcomes), nil
+}
+
+// write writes the files that were asked for.
+func (o evalOptions) write(sets []*evalSet, limits, prices []evalCurve) error {
+	var errs []error
+	if o.sweep != "" {
+		errs = append(errs, os.WriteFile(o.sweep, sweepChart.draw(limits), 0o644))
+	}
+	if o.frontier != "" {
+		errs = append(errs, os.WriteFile(o.frontier, frontierChart.draw(prices), 0o644))
+	}
+	if o.fit != "" {
+		errs = append(errs, os.WriteFile(o.fit, snippet(fitAll(sets)), 0o644))
+	}
+	if o.record != "" {
+		errs = append(errs, writeRows(o.record, sets))
+	}
+	return errors.Join(errs...)
+}
+
+// progress is a bar on stderr, a courtesy.
+func progress(n int, what string, stderr io.Writer) *progressbar.ProgressBar {
+	return progressbar.NewOptions(n, progressbar.OptionSetWriter(stderr), progressbar.OptionSetDescription(what),
+		progressbar.OptionThrottle(progressEvery), progressbar.OptionShowCount(), progressbar.OptionClearOnFinish())
 }
 
 // short is a file's name without folder and endings.

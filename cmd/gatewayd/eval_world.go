@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -14,20 +12,22 @@ import (
 	"tenbit/codec"
 	"tenbit/gateway"
 	"tenbit/internal/ledger"
+	"tenbit/internal/lines"
 	"tenbit/internal/link"
 	"tenbit/internal/telemetry"
 	"tenbit/policy"
 )
 
-// evalWorld is a gateway whose local model plays the recorded samples back, and
-// an origin on loopback whose large model does the same.
+// evalWorld is a gateway with the small model of a set, and an origin on loopback
+// with the large one. Where answers were recorded, both play them back.
 type evalWorld struct {
+	set     *evalSet
 	gateway *gateway.Gateway
 	server  *link.Server
 	client  *link.Client
 	http    *http.Server
 	served  chan error
-	now     *replayRow // the question under way: one at a time
+	local   tally
 }
 
 // outcome is what came of one question.
@@ -35,16 +35,17 @@ type outcome struct {
 	final string // the final answer that the client has
 	route tenbit.Route
 	cost  tenbit.Cost
+	drawn int // samples
 }
 
-func newEvalWorld(o evalOptions) (*evalWorld, error) {
-	w := &evalWorld{served: make(chan error, 1)}
+func newEvalWorld(set *evalSet, o evalOptions) (*evalWorld, error) {
+	w := &evalWorld{set: set, served: make(chan error, 1)}
 	token := gateway.NewKey()
 	var err error
 	w.server, err = link.NewServer(link.ServerConfig{
 		Edges: []link.Edge{{Name: "edge", Token: link.HashToken(nil, token)}}, Model: codec.Default(),
 		Histories: 1, Learner: learner(0), Candidates: policy.CandidateCoder{},
-		Handler: handler{replayed(func(int) *recorded { return &w.now.Large })},
+		Handler: handler{set.large, new(policy.Formats)},
 	})
 	if err != nil {
 		return nil, err
@@ -56,19 +57,20 @@ func newEvalWorld(o evalOptions) (*evalWorld, error) {
 	w.http = &http.Server{Handler: w.server, ReadHeaderTimeout: time.Second}
 	go func() { w.served <- w.http.Serve(l) }()
 	w.client, err = link.NewClient(link.ClientConfig{
-		URL: "ws://" + l.Addr().String(), Token: token, Model: codec.Default(), PingEvery: -1,
+		URL: "ws://" + l.Addr().String(), Token: token, Model: codec.Default(), PingEvery: -1, Silence: time.Hour,
 		Histories: 1, Learner: learner(0), Candidates: policy.CandidateCoder{},
 		NewDecoder: func(m codec.Model, a tenbit.Ask) link.Decoder { return policy.NewDecoder(m, a) },
 	})
 	if err != nil {
 		return nil, errors.Join(err, w.close())
 	}
+	w.local.Model = set.local
 	w.gateway, err = gateway.New(&gateway.Gateway{
-		Models: []string{"replay"}, Gate: policy.Gate{Confidence: o.gate}, Remote: w.client, Ledger: new(ledger.Memory),
-		Modes: o.modes, Metrics: telemetry.New(1), Log: slog.New(slog.DiscardHandler), LocalDown: gateway.LocalDownRemote,
-		MaxBody: maxReplayLine, MaxActive: 1, Patience: time.Minute, PingEvery: time.Minute, SettleTime: time.Second,
+		Models: []string{"replay"}, Gate: policy.Gate{Confidence: o.gate}, Price: o.price, Remote: w.client, Ledger: new(ledger.Memory),
+		Modes: o.modes, Metrics: telemetry.New(1), Log: o.log, LocalDown: gateway.LocalDownRemote,
+		MaxBody: lines.Max, MaxActive: 1, Patience: time.Minute, PingEvery: time.Minute, SettleTime: time.Second,
 		BodyTime: time.Minute, Stall: time.Minute,
-		Drafter: policy.Drafter{Local: replayed(func(i int) *recorded { return &w.now.Small.Samples[i] }), Seed: 1},
+		Drafter: policy.Drafter{Local: &w.local, Temperature: set.temperature, Seed: 1, Stop: o.stop, Calibration: o.calibration},
 	})
 	if err != nil {
 		return nil, errors.Join(err, w.close())
@@ -91,20 +93,17 @@ func (w *evalWorld) close() error {
 }
 
 // ask puts every question, one after the other, since the ends learn from each.
-func (w *evalWorld) ask(ctx context.Context, rows []*replayRow, o evalOptions, tick func()) ([]outcome, error) {
+func (w *evalWorld) ask(ctx context.Context, o evalOptions, tick func()) ([]outcome, error) {
 	tenant := tenbit.Tenant{ID: "eval", MaxRequest: tenbit.MaxBits, OnEmpty: tenbit.EmptyLocal, Windows: []tenbit.Window{{Limit: tenbit.MaxBits, Per: 24 * time.Hour}}}
-	outcomes := make([]outcome, len(rows))
-	for i, row := range rows {
-		w.now = row
-		body, err := json.Marshal(map[string]any{"model": "replay", "messages": []any{map[string]string{"role": "user", "content": row.Question}}})
-		if err != nil {
-			return nil, err
-		}
-		req, err := tenbit.ParseRequest(body)
+	outcomes := make([]outcome, len(w.set.rows))
+	for i, row := range w.set.rows {
+		w.set.now = row
+		req, err := row.request()
 		if err != nil {
 			return nil, fmt.Errorf("question %d: %w", i+1, err)
 		}
 		w.gateway.Drafter.Samples = len(row.Small.Samples)
+		before := w.local.n
 		a, err := w.gateway.Answer(ctx, gateway.Order{
 			ID: fmt.Sprintf("%032x", i+1), Tenant: tenant, Request: req, MaxBits: o.limit, Modes: o.modes, NoStore: true,
 		})
@@ -114,27 +113,21 @@ func (w *evalWorld) ask(ctx context.Context, rows []*replayRow, o evalOptions, t
 		if a.Degraded != "" && a.Route == tenbit.RouteLocal {
 			return nil, fmt.Errorf("question %d: %s", i+1, a.Degraded)
 		}
-		final, _, _ := policy.Extract(row.Question, a.Message.Content)
-		outcomes[i] = outcome{final, a.Route, a.Cost}
+		outcomes[i] = outcome{row.final(a.Message.Content), a.Route, a.Cost, w.local.n - before}
 		tick()
 	}
 	return outcomes, nil
 }
 
-// replayed is a model that says what was recorded: which sample, its seed says,
-// counted from 1; 0 is the first draft.
-type replayed func(i int) *recorded
+// tally counts a model's drafts. One at a time.
+type tally struct {
+	policy.Model
+	n int
+}
 
-func (f replayed) Complete(_ context.Context, _ tenbit.Request, s tenbit.Sampling) (tenbit.Completion, error) {
-	i := 0
-	if s.Seed != nil {
-		i = int(*s.Seed)
+func (t *tally) Complete(ctx context.Context, req tenbit.Request, s tenbit.Sampling) (tenbit.Completion, error) {
+	if s.LogProbs { // as drafts are asked for
+		t.n++
 	}
-	text := f(i).said
-	if s.Sink != nil && text != "" {
-		if err := s.Sink(text); err != nil {
-			return tenbit.Completion{}, err
-		}
-	}
-	return tenbit.Completion{Message: tenbit.Message{Content: text}, Finish: tenbit.FinishStop}, nil
+	return t.Model.Complete(ctx, req, s)
 }

@@ -21,6 +21,7 @@ usage:
   gatewayd check  -config FILE      print the effective configuration, or every problem
   gatewayd key new -config FILE     make an API key or link token and its hash
   gatewayd eval -replay FILE... [-max-bits N] [-modes a,b] [-json]   the escalation over recorded answers
+  gatewayd eval -live -config FILE QUESTIONS...                      the same with the models of a configuration
   gatewayd codec encode|decode|bench|train
   gatewayd version
 `
