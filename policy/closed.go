@@ -3,6 +3,8 @@ package policy
 import (
 	"regexp"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"tenbit"
 )
@@ -36,8 +38,18 @@ func empty(m tenbit.Message) bool {
 	return strings.TrimSpace(m.Content) == "" && len(m.ToolCalls) == 0 && m.Refusal == ""
 }
 
+// unfinished reports a draft that doesn't tell what kind of question it was: it
+// says nothing, or stops in the middle of a sentence.
+func unfinished(c tenbit.Completion) bool {
+	if empty(c.Message) || c.Finish == tenbit.FinishLength {
+		return true
+	}
+	last, _ := utf8.DecodeLastRuneInString(strings.TrimSpace(c.Message.Content))
+	return unicode.IsLetter(last) || unicode.IsDigit(last) || last == ',' || last == '-' || last == '('
+}
+
 // stressed are the marks that no prose holds by accident, at a text's end.
-var stressed = regexp.MustCompile(`(?i)(?:\\boxed\{|(?:^|\n)#### |(?:^|\n)\W*(?:final )?answer\W*:).{1,40}\s*$`)
+var stressed = regexp.MustCompile(`(?i)(?:\\boxed\{|(?:^|\n)#### |(?:^|\n)\W*(?:final )?answer\W*:|\banswer is(?: option)? \W*\().{1,40}\s*$`)
 
 // seeks reports a request that may have a short final answer though a draft
 // stated none: it asks for one, lists choices, or has figures in it.
@@ -47,22 +59,4 @@ func seeks(req tenbit.Request) bool {
 	}
 	q := tail(frame(req))
 	return wants.MatchString(q) || !opens.MatchString(q) && (offered(q) != 0 || strings.ContainsAny(q, "0123456789\\"))
-}
-
-// offered are the choice letters that a prompt lists, one bit each: "(A) ..",
-// "B) ..", "C. ..", "D: .." at the start of a line or in brackets.
-func offered(prompt string) (letters uint32) {
-	for _, m := range choices.FindAllStringSubmatch(prompt, -1) {
-		letters |= 1 << ((m[1] + m[2])[0] - 'A')
-	}
-	if letters&3 != 3 { // no list of choices starts without A and B
-		return 0
-	}
-	return letters
-}
-
-var choices = regexp.MustCompile(`\(([A-Z])\)|(?m:^[ \t*\-]*([A-Z])[).:][ \t*])`)
-
-func offers(question string, letter byte) bool {
-	return offered(strings.ToUpper(question))&(1<<(letter-'A')) != 0
 }

@@ -40,7 +40,7 @@ type Draft struct {
 }
 
 // Draft answers req with the local model: once as the request says, and where
-// that shows a closed question, or nothing, or the question looks closed, up to Samples-1 times
+// that shows a closed question, or breaks off, or the question looks closed, up to Samples-1 times
 // more at a temperature with seeds of their own. A sample that fails is left out; only the first draft's
 // error is returned, with what came of it.
 func (d Drafter) Draft(ctx context.Context, req tenbit.Request) (Draft, error) {
@@ -50,7 +50,7 @@ func (d Drafter) Draft(ctx context.Context, req tenbit.Request) (Draft, error) {
 		return out, err
 	}
 	closed := Closed(req, first.Message)
-	if !closed && !seeks(req) && !(plain(req) && empty(first.Message)) {
+	if !closed && !seeks(req) && !(plain(req) && unfinished(first)) {
 		out.Confidence = certainty(first, 0)
 		return out, nil
 	}

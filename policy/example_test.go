@@ -36,7 +36,7 @@ func ExampleExtract() {
 		"The answer is (B).",
 		"Pens are useful, and 42 is a number.",
 	} {
-		answer, _, ok := policy.Extract("", text)
+		answer, _, ok := policy.Extract("Give fractions in lowest terms.", text)
 		fmt.Printf("%q %v\n", answer, ok)
 	}
 	// Output:

@@ -17,7 +17,7 @@ func TestForeseenAnswers(t *testing.T) {
 		{"a name of the question", "Anna has 20 boats and Henry has 31. Who has more of them?", "Anna", "Henry", 14 * tenbit.Bit},
 		{"a time", "The film begins at 18:50 and lasts 95 minutes. When does it end?", "19:45", "20:25", 19 * tenbit.Bit},
 		{"a date", "The ship left on October 27 and came back 9 days later. On which date?", "October 31", "November 5", 28 * tenbit.Bit},
-		{"an object", `Give {"goods": number, "total": number} for 3 lamps at $40 each.`, `{"goods": 3, "total": 43}`, `{"goods": 3, "total": 120}`, 34 * tenbit.Bit},
+		{"an object", `Give {"goods": number, "total": number} for 3 lamps at $40 each.`, `{"goods":3,"total":43}`, `{"goods":3,"total":120}`, 34 * tenbit.Bit},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			draft := message("Answer: " + tt.candidate)

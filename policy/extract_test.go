@@ -58,7 +58,7 @@ func TestExtract(t *testing.T) {
 		{"word", "Capital of France?", "Paris", "", 0},
 		{"empty", "", "", "", 0},
 		{"nothing stated", "", "Answer: ", "", 0},
-		{"carriage return in a literal", "", "A:[\r]", "", 0},
+		{"carriage return in a literal", "", "A:[\r]", "[]", KindText},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got, kind, ok := Extract(tt.question, tt.text)

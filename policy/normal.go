@@ -1,82 +1,144 @@
 package policy
 
 import (
-	"math/big"
 	"regexp"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 var (
-	choice = regexp.MustCompile(`^(?:(?i:option|choice) )?(?:\(([A-Za-z])(?:\)|$)|([A-Z])(?:[).:]|$))[*_]*(?:[ \t:.].*)?$`)
-	value  = regexp.MustCompile(`^[A-Z][.:]?[*_]* +[$]?[-−]?[0-9]`)
-	number = regexp.MustCompile(`^([-+−]?)(?:US|USD|EUR|A)?[ ]?[$€£¥]?[ ]?([-−]?)([0-9][0-9,]*(?:\.[0-9]+)?|\.[0-9]+)[ ]?(%|\\%|°)?(?: ([A-Za-z][A-Za-z/²³. -]{1,31}))?$`)
-	comma  = regexp.MustCompile(`^[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?$`)
-	ratio  = regexp.MustCompile(`^(-?)([0-9]{1,30})/([0-9]{1,30})$`)
-	named  = regexp.MustCompile(`^[A-Za-z](?:\([A-Za-z]\))? ?= ?(.+)$`)
-	frac   = regexp.MustCompile(`\\[dt]?frac\{([^{}]*)\}\{([^{}]*)\}`)
-	root   = regexp.MustCompile(`\\sqrt\{([^{}]*)\}`)
-	said   = regexp.MustCompile(`\\(?:text|mathrm|textbf|mathbf)\{([^{}]*)\}`)
-	atom   = regexp.MustCompile(`^(?:-?[0-9]+|[A-Za-z])$`)
-	words  = regexp.MustCompile(`[A-Za-z]{3,}`)
+	named  = regexp.MustCompile(`^[A-Za-z](?:\([A-Za-z0-9]+\))? ?= ?(.+)$`)
 	assert = regexp.MustCompile(`^assert .* == (.+)$`)
 )
 
-// notUnits are words after a number that change what it says.
-var notUnits = map[string]bool{
-	"am": true, "pm": true, "a.m.": true, "p.m.": true, "a.m": true, "p.m": true, "and": true, "or": true, "to": true,
-	"hundred": true, "thousand": true, "million": true, "billion": true, "trillion": true, "dozen": true,
-	"pi": true, "sqrt": true, "mod": true, "times": true, "plus": true, "minus": true, "bc": true, "ad": true,
+// unsure is the normal form of what can be read in two ways.
+const unsure = "\x00"
+
+// statement is what a text states as its answer.
+type statement struct {
+	text   string
+	before string // what the text said before it
+	whole  bool   // nothing but closing marks follows
 }
 
 // normal brings a stated answer into its normal form and says what it is.
-// normal(normal(s)) is normal(s). "" when nothing is left of it.
-func normal(question, s string) (string, Kind) {
-	s = strip(s)
+// normal(normal(s)) is normal(s). "" when nothing is left of it, [unsure] when
+// it can be read in two ways.
+func (q inquiry) normal(st statement) (string, Kind) {
+	s := strip(st.text)
 	if m := assert.FindStringSubmatch(s); m != nil {
 		s = strip(m[1])
 	}
-	if isLiteral(s) {
-		if s[0] == '{' && strings.Contains(s, `"`) && !wantsLiteral.MatchString(question) {
-			return s, KindText // JSON: its quotes are not ours to change
-		}
-		return normalLiteral(s), KindText
+	if a, ok := q.picked(s); ok {
+		return a, kindOf(a)
 	}
-	if m := choice.FindStringSubmatch(s); m != nil {
-		// "C. elegans" is no choice unless the question offers one; "C. 78" is.
-		l := strings.ToUpper(m[1] + m[2])
-		if m[2] == "" || strings.Trim(s[strings.Index(s, m[2])+1:], ").:*_ ") == "" || strings.Contains(s, m[2]+")") || value.MatchString(s) || offers(question, l[0]) {
-			return l, KindLetter
+	if q.code {
+		a := q.python(s, st)
+		return a, kindOf(a)
+	}
+	if isLiteral(s) {
+		if a, ok := q.structured(s); ok {
+			return a, KindText
 		}
+		s = strip(s[1 : len(s)-1]) // words in quotes
+	}
+	s = plainText(s)
+	if l, ok := q.choice(s, st.before); ok {
+		return l, KindLetter
+	}
+	if l, ok := letters(s); ok {
+		return l, KindText
+	}
+	if foreign.MatchString(s) {
+		return unsure, KindText
 	}
 	if m := named.FindStringSubmatch(s); m != nil {
 		s = strip(m[1])
 	}
-	if n, ok := normalNumber(s); ok {
-		return n, KindNumber
-	}
-	if programs.MatchString(question) && !isConstant(s) && s != "" {
-		return quoted(s), KindText // a string that was stated without its quotes
-	}
-	if m := number.FindStringSubmatch(s); m != nil && m[5] != "" {
-		return strings.Join(strings.Fields(s), " "), KindText // "3 pm", "3 million"
-	}
-	s = normalText(s)
-	if n, ok := normalNumber(s); ok { // \frac{6}{3} is 2
-		return n, KindNumber
-	}
-	if len(s) == 1 && s[0] >= 'A' && s[0] <= 'Z' {
-		return s, KindLetter
-	}
-	return s, KindText
+	a := q.value(s, st.whole)
+	return a, kindOf(a)
 }
 
-// programs tells a question for the value of an expression of code.
-var programs = regexp.MustCompile(`(?i)\bassert\b[^\n]*==|\bwith a literal\b`)
+// value is the normal form of a number, a date, a formula or words.
+func (q inquiry) value(s string, whole bool) string {
+	if n, ok := q.number(s); ok {
+		return n
+	}
+	if d, ok := q.date(s); ok {
+		return d
+	}
+	if isFormula(s) || whole {
+		if n, ok := q.result(s); ok {
+			return n
+		}
+	}
+	if m := number.FindStringSubmatch(s); m != nil && m[5] != "" {
+		return strings.Join(strings.Fields(s), " ") // "3 pm", "3 million"
+	}
+	for _, w := range []string{"Yes", "No", "True", "False", "None"} {
+		if strings.EqualFold(s, w) {
+			return w
+		}
+	}
+	if !isFormula(s) {
+		if n, ok := q.amountIn(s); ok && whole {
+			return n
+		}
+		return strings.Join(strings.Fields(s), " ")
+	}
+	s = q.normalFormula(s)
+	if n, ok := q.number(s); ok { // \frac{6}{3} is 2
+		return n
+	}
+	return strings.Join(strings.Fields(s), " ")
+}
 
-// isConstant reports what code prints without quotes and brackets.
-func isConstant(s string) bool {
-	return s == "True" || s == "False" || s == "None" || strings.ContainsAny(s[:min(1, len(s))], "([{'\"") ||
-		strings.HasPrefix(s, "b'") || strings.HasPrefix(s, `b"`) || strings.HasPrefix(s, "set(")
+// python is the value of a Python expression as a text states it. Strings may
+// have come without their quotes. "" where it is cut short.
+func (q inquiry) python(s string, st statement) string {
+	repr, ok := pythonLiteral(s)
+	switch {
+	case ok && (!q.strings || isLiteral(repr) && repr[0] != '[' && repr[0] != '{'):
+		return repr
+	case s == "" || !st.whole || !q.strings && strings.IndexByte("([{", s[0]) >= 0 || strings.Count(s, "(")+strings.Count(s, "[")+strings.Count(s, "{") > strings.Count(s, ")")+strings.Count(s, "]")+strings.Count(s, "}"):
+		return ""
+	case strings.ContainsAny(s[:1], `'"`) && strings.Count(s, s[:1]) == 1: // a string cut short
+		return ""
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		n := 0
+		if s[i] == '\\' {
+			n = unescape(&b, s[i:])
+		}
+		if n == 0 {
+			b.WriteByte(s[i])
+			n = 1
+		}
+		i += n
+	}
+	return pythonString(b.String(), false)
+}
+
+// structured is a literal that is more than words in quotes: a list, JSON, or
+// whatever the question wants with its quotes.
+func (q inquiry) structured(s string) (string, bool) {
+	if !q.literal {
+		if s[0] == '"' || s[0] == '\'' {
+			return "", false
+		}
+		if s[0] == '{' && strings.Contains(s, `"`) {
+			if c, err := canonicalJSON(s); err == nil {
+				return c, true
+			}
+			return s, true // its quotes are not ours to change
+		}
+	}
+	if repr, ok := pythonLiteral(s); ok {
+		return repr, true
+	}
+	return normalLiteral(s), true
 }
 
 // strip takes off what surrounds an answer: space, emphasis, math delimiters, a full stop.
@@ -86,7 +148,7 @@ func strip(s string) string {
 		if m := said.FindStringSubmatch(t); m != nil && m[0] == t {
 			t = m[1]
 		}
-		for _, p := range [][2]string{{"**", "**"}, {"__", "__"}, {"*", "*"}, {"`", "`"}, {"$$", "$$"}, {"$", "$"}, {`\(`, `\)`}, {`\[`, `\]`}} {
+		for _, p := range [][2]string{{"**", "**"}, {"__", "__"}, {"*", "*"}, {"`", "`"}, {"$$", "$$"}, {"$", "$"}, {`\(`, `\)`}, {`\[`, `\]`}, {`\boxed{`, `}`}, {`\"`, `\"`}} {
 			if len(t) > len(p[0])+len(p[1]) && strings.HasPrefix(t, p[0]) && strings.HasSuffix(t, p[1]) {
 				t = t[len(p[0]) : len(t)-len(p[1])]
 			}
@@ -99,98 +161,36 @@ func strip(s string) string {
 	}
 }
 
-// normalNumber drops currency, group commas, units, leading and trailing zeros.
-func normalNumber(s string) (string, bool) {
-	m := number.FindStringSubmatch(s)
-	if m == nil || m[1] != "" && m[2] != "" {
-		return "", false
-	}
-	for _, w := range strings.Fields(strings.ToLower(m[5])) {
-		if notUnits[w] {
-			return "", false
-		}
-	}
-	if len(strings.Fields(m[5])) > 3 || strings.Contains(m[3], ",") && !comma.MatchString(m[3]) {
-		return "", false
-	}
-	whole, part, dot := strings.Cut(strings.ReplaceAll(m[3], ",", ""), ".")
-	whole = strings.TrimLeft(whole, "0")
-	if whole == "" {
-		whole = "0"
-	}
-	if part = strings.TrimRight(part, "0"); dot && part != "" {
-		whole += "." + part
-	}
-	if len(whole) > maxDigits {
-		return "", false
-	}
-	if sign := m[1] + m[2]; sign != "" && sign != "+" && whole != "0" {
-		whole = "-" + whole
-	}
-	return whole, true
-}
-
-// normalText writes formulas without LaTeX and spaces, and words with single spaces.
-func normalText(s string) string {
-	for _, w := range []string{"Yes", "No", "True", "False", "None"} {
-		if strings.EqualFold(s, w) {
-			return w
-		}
-	}
-	if isFormula(s) {
-		s = normalFormula(s)
-	}
-	return strings.Join(strings.Fields(s), " ")
-}
-
-func normalFormula(s string) string {
-	s = strings.NewReplacer(`\left`, "", `\right`, "", `\,`, "", `\!`, "", `\;`, "", `\ `, "", "−", "-", `\cdot`, "*", `\times`, "*",
-		`\pi`, "pi", `\infty`, "infinity", `\$`, "", `\%`, "", "°", "", `^\circ`, "", `^{\circ}`, "", "$", "", "**", "^").Replace(s)
-	s = said.ReplaceAllString(s, "$1")
-	for range 4 { // nested fractions, innermost first
-		s = frac.ReplaceAllStringFunc(s, func(f string) string {
-			m := frac.FindStringSubmatch(f)
-			return group(m[1]) + "/" + group(m[2])
-		})
-		s = root.ReplaceAllString(s, "sqrt($1)")
-	}
-	s = strings.ReplaceAll(strings.Join(strings.Fields(s), ""), `\`, "")
-	if m := ratio.FindStringSubmatch(s); m != nil {
-		a, _ := new(big.Int).SetString(m[2], 10)
-		b, _ := new(big.Int).SetString(m[3], 10)
-		if b.Sign() != 0 {
-			r := new(big.Rat).SetFrac(a, b)
-			if r.Sign() == 0 {
-				return "0"
-			}
-			return m[1] + strings.TrimSuffix(r.String(), "/1")
-		}
-	}
-	return s
-}
-
-// group puts a fraction's part in parentheses unless it is one number or name.
-func group(s string) string {
-	if s = strings.TrimSpace(s); atom.MatchString(s) {
+// plainText writes digits, minus signs and spaces of all scripts as ASCII has them.
+func plainText(s string) string {
+	if strings.IndexFunc(s, func(r rune) bool { return r > unicode.MaxASCII }) < 0 || !utf8.ValidString(s) {
 		return s
 	}
-	return "(" + s + ")"
-}
-
-// isFormula reports an expression: signs, and no words but names of functions.
-func isFormula(s string) bool {
-	if !strings.ContainsAny(s, `\^+*/=(),-0123456789`) || strings.ContainsAny(s, `;:!?'"@#&|~`) {
-		return false
-	}
-	for _, w := range words.FindAllString(s, -1) {
-		switch strings.ToLower(w) {
-		case "sin", "cos", "tan", "cot", "sec", "csc", "log", "exp", "lim", "max", "min", "mod", "gcd", "lcm", "cup", "cap", "leq", "geq", "neq", "div",
-			"frac", "dfrac", "tfrac", "sqrt", "text", "left", "right", "cdot", "infty", "times", "circ", "infinity", "mathrm", "textbf", "mathbf":
-		default:
-			return false
+	out := []rune(s)
+	for i, r := range out {
+		switch {
+		case r >= '！' && r <= '～': // full width
+			out[i] = r - '！' + '!'
+		case r > unicode.MaxASCII && unicode.IsDigit(r):
+			out[i] = '0' + digitOf(r)
+		case unicode.Is(unicode.Zs, r):
+			out[i] = ' '
+		case i+1 < len(out) && (r == '−' || (r == '–' || r == '‐' || r == '‑' || r == '﹣') && i == 0):
+			out[i] = '-'
 		}
 	}
-	return true
+	return string(out)
+}
+
+// digitOf is the value of a decimal digit: scripts have theirs in runs of ten.
+func digitOf(r rune) rune {
+	for n := rune(0); n < 10; n++ {
+		if !unicode.IsDigit(r - n - 1) {
+			return n
+		}
+	}
+	// Runs that follow each other, as of mathematical digits, start at multiples of ten of their block.
+	return (r - 0x1d7ce) % 10
 }
 
 // isLiteral reports a quoted or bracketed literal, as code prints it.
@@ -210,7 +210,7 @@ func isLiteral(s string) bool {
 }
 
 // normalLiteral writes strings as Python's repr quotes them and one space after
-// commas and colons outside strings.
+// commas and colons outside strings. It serves what is no whole literal.
 func normalLiteral(s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {

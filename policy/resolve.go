@@ -56,7 +56,7 @@ var forms = []struct {
 // state says the answer alone, as the draft said its own.
 func state(req tenbit.Request, draft, answer string) string {
 	with := "Answer: %s"
-	if _, ok := bare(frame(req), draft); ok {
+	if _, ok := inquire(scanned(frame(req))).bare(draft); ok {
 		with = "%s"
 		if strings.HasPrefix(strings.TrimSpace(draft), "(") {
 			with = "(%s)"

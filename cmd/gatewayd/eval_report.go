@@ -33,9 +33,10 @@ type evalReport struct {
 	Modes       map[string]int `json:"modes"`
 	Up          float64        `json:"up_bytes_mean"`
 	Down        float64        `json:"down_bytes_mean"`
-	Question    float64        `json:"question_bytes_mean"` // the question alone, coded with the prior
-	Samples     float64        `json:"samples_mean"`        // drawn of the small model
-	Extract     *float64       `json:"extract_agreement,omitempty"`
+	Question    float64        `json:"question_bytes_mean"`         // the question alone, coded with the prior
+	Samples     float64        `json:"samples_mean"`                // drawn of the small model
+	Extract     *float64       `json:"extract_agreement,omitempty"` // share of the texts with a recorded answer where ours is the same
+	Verdicts    *float64       `json:"extract_verdicts,omitempty"`  // share of the samples where both say alike whether it has the large model's answer
 	MaxBits     float64        `json:"max_bits,omitempty"`
 	Price       float64        `json:"price,omitempty"` // bits that one more right answer was worth
 	Baselines   []*evalWay     `json:"baselines"`
@@ -75,28 +76,13 @@ func report(o evalOptions, set *evalSet, outcomes []outcome) *evalReport {
 	sorted := slices.Sorted(slices.Values(ours.bits))
 	r.P50, r.P90, r.Max = sorted[len(sorted)/2], sorted[len(sorted)*9/10], sorted[len(sorted)-1]
 	if o.extract {
-		share := extracted(rows)
-		r.Extract = &share
+		texts, verdicts := extracted(rows)
+		r.Extract, r.Verdicts = &texts, &verdicts
 	}
 	return r
 }
 
 func inBits(b tenbit.Bits) float64 { return float64(b) / float64(tenbit.Bit) }
-
-// extracted is how often our extraction says of a sample what the recorded
-// answers do: that it has the large model's answer, or another.
-func extracted(rows []*evalRow) float64 {
-	n, same := 0, 0
-	for _, row := range rows {
-		for _, s := range row.Small.Samples {
-			if row.Large.Answer != "" && s.Answer != "" {
-				n++
-				same += int(number((s.final == row.Large.final) == (s.Answer == row.Large.Answer)))
-			}
-		}
-	}
-	return float64(same) / float64(max(n, 1))
-}
 
 // print writes the report for people.
 func (r *evalReport) print(w io.Writer) {
@@ -119,7 +105,7 @@ func (r *evalReport) print(w io.Writer) {
 		fmt.Fprintf(w, "at most %g bits a question, %g for a right answer (0: whatever it takes)\n", r.MaxBits, r.Price)
 	}
 	if r.Extract != nil {
-		fmt.Fprintf(w, "our extraction and the recorded answers agree on %.2f %% of the samples\n", 100**r.Extract)
+		fmt.Fprintf(w, "our extraction finds the recorded answer in %.2f %% of the texts; for %.2f %% of the samples both say alike whether it has the large model's\n", 100**r.Extract, 100**r.Verdicts)
 	}
 	if r.Calibration != nil {
 		r.Calibration.print(w)

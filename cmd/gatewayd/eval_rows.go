@@ -95,17 +95,9 @@ func (r *recorded) prepare(question string, extract bool) {
 		r.final, _, _ = policy.Extract(question, r.Text)
 		return
 	}
-	if r.Answer == "" {
-		return // no text either: what it might state was not taken for an answer
-	}
-	r.said = "Answer: " + r.Answer
-	if r.final, _, _ = policy.Extract(question, r.said); r.final != "" {
-		return
-	}
-	// What we would not take for an answer: keep it apart from all others.
-	a := strings.Join(strings.Fields(strings.NewReplacer("\n", `\n`, ".", "").Replace(r.Answer)), "_")
-	r.said = "Answer: " + a[:min(len(a), 300)]
-	r.final, _, _ = policy.Extract(question, r.said)
+	// Where there is no answer there is no text either: what it might state was
+	// not taken for an answer.
+	r.final, r.said = stated(question, r.Answer)
 }
 
 // replayed is a model that says what was recorded: which sample, its seed says,
