@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"strings"
 
 	"tenbit"
 	"tenbit/codec"
@@ -18,10 +19,8 @@ type CandidateCoder struct{}
 // Write appends the candidates of a. Errors: there are none or too many, they
 // are not in order, or one cannot be a final answer.
 func (CandidateCoder) Write(e *codec.Encoder, a tenbit.Ask) error {
-	for _, c := range a.Candidates {
-		if len(c.Answer) > maxAnswer || kindOf(c.Answer) == KindText && !oneLine(c.Answer) {
-			return errors.New("candidate is not a final answer")
-		}
+	if err := final(a.Candidates); err != nil {
+		return err
 	}
 	_, err := codeCandidates(writer{e}, a.Request, a.Candidates)
 	return err
@@ -29,16 +28,21 @@ func (CandidateCoder) Write(e *codec.Encoder, a tenbit.Ask) error {
 
 // Read reads what Write wrote; a has the request only.
 func (CandidateCoder) Read(d *codec.Decoder, a tenbit.Ask) ([]tenbit.Candidate, error) {
-	return codeCandidates(reader{d}, a.Request, nil)
+	cs, err := codeCandidates(reader{d}, a.Request, nil)
+	if err == nil {
+		err = final(cs)
+	}
+	return cs, err
 }
 
-func oneLine(s string) bool {
-	for i := range len(s) {
-		if s[i] == '\n' || s[i] == '\r' {
-			return false
+// final reports a candidate that cannot be a final answer.
+func final(cs []tenbit.Candidate) error {
+	for _, c := range cs {
+		if len(c.Answer) > maxAnswer || kindOf(c.Answer) == KindText && strings.ContainsAny(c.Answer, "\r\n") {
+			return errors.New("candidate is not a final answer")
 		}
 	}
-	return true
+	return nil
 }
 
 // codeCandidates walks over a list of candidates: after each whether there is

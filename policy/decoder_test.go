@@ -25,6 +25,10 @@ func asks(t testing.TB) map[string]tenbit.Ask {
 		"open":      {Request: request(t, "Why?"), Limit: 2000 * tenbit.Bit, Modes: allModes, Draft: &draft},
 		"tools":     {Request: request(t, "Why?", tools), Limit: 2000 * tenbit.Bit, Modes: allModes},
 		"ten bits":  {Request: request(t, "How much?"), Limit: 10 * tenbit.Bit, Modes: allModes, Draft: &draft},
+		"asked":     {Request: request(t, "Why?"), Limit: 10 * tenbit.Bit, Modes: everyMode, Draft: &draft, Questions: aboutHarbour},
+		"unasked":   {Request: request(t, "Why?"), Limit: 10 * tenbit.Bit, Modes: everyMode, Draft: &draft},
+		"hint":      {Request: request(t, "Why?"), Limit: 140 * tenbit.Bit, Modes: tenbit.Modes(tenbit.ModeHint), Draft: &draft},
+		"brief":     {Request: request(t, "Why?"), Limit: 300 * tenbit.Bit, Modes: everyMode},
 		"no grant":  {Request: request(t, "How much?"), Modes: allModes, Draft: &draft},
 		"bad votes": {Request: request(t, "Why?"), Limit: 1e6, Modes: allModes, Draft: &draft, Candidates: []tenbit.Candidate{{Answer: "x", Votes: -1}, {Answer: "y", Votes: 1 << 60}}},
 	}
@@ -57,6 +61,10 @@ func TestReplyRoundTrip(t *testing.T) {
 		{"tools", tenbit.Reply{Mode: tenbit.ModeFull, Message: tenbit.Message{Content: "c", ToolCalls: calls}, Finish: tenbit.FinishToolCalls}},
 		{"tools", tenbit.Reply{Mode: tenbit.ModePlain, Message: tenbit.Message{ToolCalls: calls, Refusal: "r"}, Finish: tenbit.FinishToolCalls}},
 		{"ten bits", tenbit.Reply{Mode: tenbit.ModeAnswer, Answer: "42"}},
+		{"asked", tenbit.Reply{Mode: tenbit.ModeAsk, Answers: []tenbit.YesNo{tenbit.No, tenbit.Yes, tenbit.CannotSay}}},
+		{"unasked", tenbit.Reply{Mode: tenbit.ModeAsk, Answers: []tenbit.YesNo{}}},
+		{"hint", tenbit.Reply{Mode: tenbit.ModeHint, Hint: "No: 17."}},
+		{"brief", tenbit.Reply{Mode: tenbit.ModeBrief, Message: text("Because of tides."), Finish: tenbit.FinishStop}},
 	} {
 		t.Run(tt.ask+" "+tt.reply.Mode.String(), func(t *testing.T) {
 			ask := asks(t)[tt.ask]
@@ -181,6 +189,9 @@ func FuzzDecoder(f *testing.F) {
 			{Mode: tenbit.ModeAnswer, Answer: "12"},
 			{Mode: tenbit.ModeFull, Message: message("so it is"), Finish: tenbit.FinishStop},
 			{Mode: tenbit.ModePlain, Message: message("so it is"), Finish: tenbit.FinishStop},
+			{Mode: tenbit.ModeAsk, Answers: []tenbit.YesNo{tenbit.Yes, tenbit.CannotSay, tenbit.No}[:len(ask.Questions)]},
+			{Mode: tenbit.ModeHint, Hint: "No: 17."},
+			{Mode: tenbit.ModeBrief, Message: message("tides"), Finish: tenbit.FinishStop},
 		} {
 			if s := newScene(codec.Default(), ask); s.allows(r.Mode) {
 				if c, err := s.prove(r); err == nil {
