@@ -42,7 +42,7 @@ func (g *Gateway) Answer(ctx context.Context, o Order) (tenbit.Answer, error) {
 	if keep, degraded := g.keep(ctx, o, draft); keep {
 		return g.store(ctx, o, drafted(draft, degraded)), nil
 	}
-	buy, err := g.reserve(ctx, o)
+	buy, err := g.reserve(ctx, o, draft)
 	if err != nil {
 		return g.unbought(o, draft, tenbit.Cost{}, err)
 	}

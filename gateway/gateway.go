@@ -17,11 +17,12 @@ import (
 // Ledger keeps the tenants' budgets. A budget is a hard ceiling under any
 // concurrency.
 type Ledger interface {
-	// Reserve sets aside up to want bits for request id, at least one millibit,
-	// or fails with [tenbit.ErrOverBudget] or [tenbit.ErrLedgerDown].
-	Reserve(ctx context.Context, t tenbit.Tenant, id string, want tenbit.Bits) (tenbit.Hold, error)
+	// Reserve sets aside up to the wanted bits for request id, at least one
+	// millibit, and the other units in full, or fails with
+	// [tenbit.ErrOverBudget] or [tenbit.ErrLedgerDown].
+	Reserve(ctx context.Context, t tenbit.Tenant, id string, want tenbit.Amount) (tenbit.Hold, error)
 	// Settle turns what was spent of a hold into spending and releases the rest.
-	Settle(ctx context.Context, h tenbit.Hold, spent tenbit.Bits) error
+	Settle(ctx context.Context, h tenbit.Hold, spent tenbit.Amount) error
 	// Left is what the tenant could still reserve and when that grows next,
 	// zero time when it never does.
 	Left(ctx context.Context, t tenbit.Tenant) (tenbit.Bits, time.Time, error)
@@ -50,7 +51,7 @@ const (
 // read-only afterwards.
 type Gateway struct {
 	Models    []string            // names under which clients may ask; the first is the default shown
-	Keys      Keys                // who may ask
+	Keys      Tenants             // who may ask
 	Drafter   policy.Drafter      // draws drafts and candidates from the local model
 	Embed     Embedder            // nil: there are no embeddings
 	Gate      policy.Gate         // when a draft is good enough, where the tenant doesn't say
@@ -65,6 +66,7 @@ type Gateway struct {
 	Origins   []string       // of web pages that may ask; none: no CORS
 	Metrics   Metrics
 	Log       *slog.Logger
+	Tariff    Tariff // of the large model; zero: money is not counted
 
 	LocalDown  LocalDown
 	Worth      *policy.Worth // which drafts of open questions go up; nil: all
@@ -82,6 +84,7 @@ type Gateway struct {
 
 	asks    askIDs
 	flights flights
+	paces   paces
 	active  chan struct{}
 }
 
@@ -96,6 +99,9 @@ func New(g *Gateway) (*Gateway, error) {
 	}
 	if g.MaxBody <= 0 || g.MaxActive <= 0 || g.Patience <= 0 || g.PingEvery <= 0 || g.BodyTime <= 0 || g.Stall <= 0 || g.SettleTime <= 0 {
 		errs = append(errs, errors.New("gateway: a limit is not positive"))
+	}
+	if g.Keys == nil {
+		errs = append(errs, errors.New("gateway: nobody may ask"))
 	}
 	if g.Metrics == nil || g.Log == nil {
 		errs = append(errs, errors.New("gateway: metrics and log must be set"))

@@ -13,7 +13,12 @@ import (
 	"tenbit"
 )
 
-// Keys finds the tenant of an API key. Keys rest only as HMAC-SHA-256 under a
+// Tenants finds the tenant of an API key, false for a key that opens nothing.
+type Tenants interface {
+	Tenant(key string) (tenbit.Tenant, bool)
+}
+
+// Keys is [Tenants] that never change. Keys rest only as HMAC-SHA-256 under a
 // secret, so a stolen configuration opens nothing.
 type Keys struct {
 	Secret  []byte
@@ -35,9 +40,13 @@ func NewKey() string {
 	return "tb-" + base64.RawURLEncoding.EncodeToString(b[:])
 }
 
+// PrefixOf is the part of a key that operators are shown: enough to tell keys
+// apart, 36 of its 192 random bits.
+func PrefixOf(key string) string { return key[:min(len(key), 9)] }
+
 // HashKey is how a key is written in a configuration.
 func HashKey(secret []byte, key string) string {
-	h := sum(secret, key)
+	h := SumKey(secret, key)
 	return hashScheme + hex.EncodeToString(h[:])
 }
 
@@ -56,7 +65,7 @@ func ParseHash(s string) (h [sha256.Size]byte, err error) {
 // Tenant finds the key's owner. It compares with every entry, so time says
 // nothing about which hash is near or where it stands.
 func (k Keys) Tenant(key string) (tenbit.Tenant, bool) {
-	h := sum(k.Secret, key)
+	h := SumKey(k.Secret, key)
 	var found *KeyEntry
 	for i := range k.Entries {
 		if hmac.Equal(h[:], k.Entries[i].Hash[:]) {
@@ -69,7 +78,8 @@ func (k Keys) Tenant(key string) (tenbit.Tenant, bool) {
 	return found.Tenant, true
 }
 
-func sum(secret []byte, key string) (h [sha256.Size]byte) {
+// SumKey is a key at rest.
+func SumKey(secret []byte, key string) (h [sha256.Size]byte) {
 	m := hmac.New(sha256.New, secret)
 	m.Write([]byte(key))
 	m.Sum(h[:0])

@@ -20,15 +20,16 @@ type purchase struct {
 	g    *Gateway
 	o    Order
 	hold tenbit.Hold
+	paid int64 // for the large model, in millionths of the currency
 }
 
-// reserve sets aside what the order may spend.
-func (g *Gateway) reserve(ctx context.Context, o Order) (*purchase, error) {
-	hold, err := g.Ledger.Reserve(ctx, o.Tenant, o.ID, o.MaxBits)
+// reserve sets aside what the order may spend, at worst, in every unit.
+func (g *Gateway) reserve(ctx context.Context, o Order, d policy.Draft) (*purchase, error) {
+	hold, err := g.Ledger.Reserve(ctx, o.Tenant, o.ID, g.worst(o, d))
 	if err != nil {
 		return nil, fmt.Errorf("reserve %v bits: %w", o.MaxBits, err)
 	}
-	p := &purchase{g, o, hold}
+	p := &purchase{g: g, o: o, hold: hold}
 	if hold.Granted < policy.MinLimit {
 		p.settle(ctx, tenbit.Cost{})
 		return nil, fmt.Errorf("reserve %v bits: %v left: %w", o.MaxBits, hold.Granted, tenbit.ErrOverBudget)
@@ -72,6 +73,7 @@ func (p *purchase) once(ctx context.Context, ask tenbit.Ask) (tenbit.Reply, erro
 		}
 	}
 	reply, err := p.g.Remote.Escalate(ctx, ask)
+	p.paid += p.g.Tariff.of(int64(reply.Usage.Prompt), int64(reply.Usage.Completion))
 	if err != nil && left {
 		err = errors.Join(errBroken, err)
 	}
@@ -98,7 +100,7 @@ func (a *askIDs) next() string {
 func (p *purchase) settle(ctx context.Context, c tenbit.Cost) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.g.SettleTime)
 	defer cancel()
-	if err := p.g.Ledger.Settle(ctx, p.hold, c.Bits); err != nil {
+	if err := p.g.Ledger.Settle(ctx, p.hold, p.spent(c)); err != nil {
 		p.g.Log.Error("settle", "request", p.o.ID, "tenant", p.o.Tenant.ID, "bits", c.Bits, "err", err)
 	}
 	p.g.Metrics.Settled(p.o.Tenant.ID, c)

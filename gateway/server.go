@@ -80,7 +80,7 @@ func (g *Gateway) handle(h func(http.ResponseWriter, *http.Request, *call) error
 		g.rate(w.Header())
 		err := g.authenticate(r, c)
 		if err == nil {
-			err = h(w, r, c)
+			err = g.paced(w, r, c, h)
 		}
 		if err != nil {
 			e := g.refusal(r.Context(), c, err)

@@ -1,12 +1,10 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
 
-	"tenbit/gateway"
 	"tenbit/internal/config"
 )
 
@@ -31,7 +29,7 @@ func checkMain(args []string, stdout, stderr io.Writer) int {
 	} else {
 		c, problems := o.loadEdge()
 		if problems == nil {
-			problems = wireKeys(&gateway.Gateway{}, c)
+			problems = keysOf(c)
 		}
 		shown, err = c, problems
 		if err == nil && c.Remote.Kind == "api" {
@@ -46,28 +44,6 @@ func checkMain(args []string, stdout, stderr io.Writer) int {
 		return fail(stderr, err)
 	}
 	_, _ = stdout.Write(out)
-	return 0
-}
-
-// keyMain is `gatewayd key new`: the key is shown once and rests nowhere.
-func keyMain(args []string, stdout, stderr io.Writer) int {
-	if len(args) == 0 || args[0] != "new" {
-		fmt.Fprint(stderr, usage)
-		return 2
-	}
-	var o options
-	if err := o.parse("key new", args[1:], stderr); err != nil {
-		return fail(stderr, err)
-	}
-	secret, err := o.secret()
-	if err != nil {
-		return fail(stderr, err)
-	}
-	if len(secret) < 16 {
-		return fail(stderr, errors.New("auth.secret: must have at least 16 bytes; a good one: "+gateway.NewKey()))
-	}
-	key := gateway.NewKey()
-	fmt.Fprintf(stdout, "key:  %s\nhash: %s\n", key, gateway.HashKey(secret, key))
 	return 0
 }
 

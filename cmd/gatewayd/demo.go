@@ -103,7 +103,7 @@ func deploy(ctx context.Context, o demoOptions) (*deployment, error) {
 	oc := config.DefaultOrigin()
 	oc.Listen, oc.Admin.Listen, oc.Auth.Secret, oc.Ledger.Kind = loopback, loopback, config.Secret(secret), "memory"
 	oc.Large.Kind, oc.Large.Model = "embedded", "large"
-	oc.Edges = []config.Peer{{ID: "demo-edge", Keys: []string{gateway.HashKey([]byte(secret), token)}, Budget: budget}}
+	oc.Edges = []config.Peer{{ID: "demo-edge", Keys: []config.Key{{Hash: gateway.HashKey([]byte(secret), token)}}, Budget: budget}}
 	origin, err := d.start(ctx, func() (*role, error) { return wireOrigin(oc, log) })
 	if err != nil {
 		return nil, errors.Join(err, d.stop())
@@ -111,7 +111,7 @@ func deploy(ctx context.Context, o demoOptions) (*deployment, error) {
 
 	ec := config.DefaultEdge()
 	ec.Listen, ec.Admin.Listen, ec.Auth.Secret, ec.Ledger.Kind = o.listen, loopback, config.Secret(secret), "memory"
-	ec.Tenants = []config.Tenant{{ID: "demo", Keys: []string{gateway.HashKey([]byte(secret), d.key)}, Budget: budget}}
+	ec.Tenants = []config.Tenant{{ID: "demo", Keys: []config.Key{{Hash: gateway.HashKey([]byte(secret), d.key)}}, Budget: budget}}
 	ec.Cache.Bytes = 0 // every question is asked anew
 	ec.Policy.Samples = o.samples
 	ec.Policy.Confidence = 1 // an accept costs a fraction of a bit: every draft is shown to the far side

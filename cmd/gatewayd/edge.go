@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"tenbit"
@@ -13,6 +14,7 @@ import (
 	"tenbit/gateway"
 	"tenbit/internal/config"
 	"tenbit/internal/link"
+	"tenbit/internal/register"
 	"tenbit/internal/telemetry"
 	"tenbit/policy"
 )
@@ -20,13 +22,14 @@ import (
 // wireEdge builds an edge from its configuration. It connects to nothing yet.
 func wireEdge(c config.Edge, log *slog.Logger) (*role, error) {
 	r := &role{name: "edge", log: log}
-	m := telemetry.New(len(c.Tenants))
+	m := telemetry.New(len(c.Tenants) + moreTenants)
 	g := &gateway.Gateway{
 		Models: c.Models, Gate: policy.Gate{Confidence: c.Policy.Confidence}, Price: priceOf(c.Policy.Price), Metrics: m, Log: log,
 		LocalDown: gateway.LocalDown(c.Policy.LocalDown), MaxBody: c.Limits.Body, MaxActive: c.Limits.Active,
 		Rounds: c.Policy.Rounds, Expand: c.Policy.Expand,
 		Patience: 5 * time.Second, PingEvery: 15 * time.Second, SettleTime: 5 * time.Second,
 		BodyTime: c.Limits.BodyTime, Stall: c.Limits.Stall, Origins: c.CORS,
+		Tariff: gateway.Tariff{Input: c.Remote.Price.Input, Output: c.Remote.Price.Output, MaxOutput: c.Remote.Price.MaxOutput},
 	}
 	for _, name := range c.Policy.Modes {
 		mode, _ := tenbit.ParseMode(name) // was validated
@@ -35,12 +38,20 @@ func wireEdge(c config.Edge, log *slog.Logger) (*role, error) {
 	if c.Policy.Drafts != "always" {
 		g.Worth = &policy.Worth{Never: c.Policy.Drafts == "never"}
 	}
-	err := errors.Join(wireKeys(g, c), wireLocal(g, r, c), wireRemote(g, r, m, c))
+	if err := keysOf(c); err != nil {
+		return nil, err
+	}
+	l, err := r.ledger(c.Ledger)
 	if err != nil {
 		return nil, err
 	}
-	wireCache(g, r, m, c)
-	if g.Ledger, err = r.ledger(c.Ledger); err != nil {
+	g.Ledger = l
+	people, err := r.register(registerOf(c), l)
+	if err != nil {
+		return nil, err
+	}
+	g.Keys = people
+	if err := errors.Join(wireLocal(g, r, c), wireRemote(g, r, m, c), wireCache(g, r, m, c)); err != nil {
 		return nil, err
 	}
 	if g, err = gateway.New(g); err != nil {
@@ -51,41 +62,55 @@ func wireEdge(c config.Edge, log *slog.Logger) (*role, error) {
 	if r.server.TLSConfig, err = edgeTLS(c.TLS, log); err != nil {
 		return nil, err
 	}
-	r.admin = newServer(c.Admin.Listen, m.Admin(func(ctx context.Context) error {
-		_, _, err := g.Ledger.Left(ctx, tenbit.Tenant{})
-		return err
-	}), log)
+	r.admin = newServer(c.Admin.Listen, adminOf(m, &operator{people: people, ledger: l, secret: []byte(c.Auth.Secret), keys: true}, r.probes), log)
 	r.closers = append([]func() error{func() error {
 		wait, cancel := context.WithTimeout(context.Background(), drainTime)
 		defer cancel()
 		return g.Drain(wait)
 	}}, r.closers...)
+	r.closers = append(r.closers, l.Close) // last: late settlements
 	return r, nil
 }
 
-// ledger opens the ledger and has it closed last.
+// moreTenants may be added by operators and still get metrics of their own.
+const moreTenants = 100
+
+// ledger opens the ledger, which the caller has closed last.
 func (r *role) ledger(c config.Ledger) (store, error) {
 	l, err := openLedger(c)
 	if err != nil {
 		return nil, err
 	}
-	r.closers = append(r.closers, l.Close)
+	r.probes = append(r.probes, probe{"ledger (" + c.Kind + ")", l.Ready, true})
+	if d, ok := l.(interface {
+		Durable(context.Context) (string, error)
+	}); ok {
+		r.probes = append(r.probes, probe{"ledger", func(ctx context.Context) error {
+			flaw, err := d.Durable(ctx)
+			if err == nil && flaw != "" {
+				err = errors.New(flaw)
+			}
+			return err
+		}, false})
+	}
 	return l, nil
 }
 
-func wireKeys(g *gateway.Gateway, c config.Edge) error {
-	g.Keys.Secret = []byte(c.Auth.Secret)
-	var errs []error
-	for i, t := range c.Tenants {
-		for j, k := range t.Keys {
-			h, err := gateway.ParseHash(k)
-			if err != nil {
-				errs = append(errs, fmt.Errorf("tenants[%d].keys[%d]: %w", i, j, err))
-			}
-			g.Keys.Entries = append(g.Keys.Entries, gateway.KeyEntry{Hash: h, Tenant: tenantOf(t)})
-		}
+// register lays what operators changed over the configuration and follows that
+// until the end.
+func (r *role) register(o register.Options, l store) (*register.Register, error) {
+	o.Records = l.(register.Records) // every ledger keeps them
+	people := register.New(o)
+	ctx, cancel := context.WithCancel(context.Background())
+	first, done := context.WithTimeout(ctx, time.Second)
+	defer done()
+	if err := people.Refresh(first); err != nil {
+		r.later("tenants: changes by operators cannot be read yet; the configuration is in force", "err", err)
 	}
-	return errors.Join(errs...)
+	var running sync.WaitGroup
+	r.running = append(r.running, func() { running.Go(func() { people.Run(ctx) }) })
+	r.closers = append([]func() error{func() error { cancel(); running.Wait(); return nil }}, r.closers...)
+	return people, nil
 }
 
 func wireLocal(g *gateway.Gateway, r *role, c config.Edge) error {
@@ -151,10 +176,13 @@ func wireRemote(g *gateway.Gateway, r *role, m *telemetry.Metrics, c config.Edge
 	return nil
 }
 
-func wireCache(g *gateway.Gateway, r *role, m *telemetry.Metrics, c config.Edge) {
+func wireCache(g *gateway.Gateway, r *role, m *telemetry.Metrics, c config.Edge) error {
 	var behind cache.Behind
 	if c.Cache.Redis.Addr != "" {
-		client := redisClient(c.Cache.Redis)
+		client, err := redisClient(c.Cache.Redis)
+		if err != nil {
+			return fmt.Errorf("cache.redis: %w", err)
+		}
 		r.closers = append(r.closers, client.Close)
 		behind = cache.NewRedis(client)
 	}
@@ -162,11 +190,12 @@ func wireCache(g *gateway.Gateway, r *role, m *telemetry.Metrics, c config.Edge)
 		g.Responses = cache.NewExact(c.Responses.Bytes, c.Responses.TTL, behind, nil)
 	}
 	if c.Cache.Bytes == 0 {
-		return
+		return nil
 	}
 	g.Cache = cache.NewExact(c.Cache.Bytes, c.Cache.TTL, behind, m.Cache)
 	g.Pack = func(b []byte) []byte { return codec.Pack(codec.Default(), b) }
 	g.Unpack = func(b []byte) ([]byte, error) { return codec.Unpack(codec.Default(), b, cache.MaxValue) }
+	return nil
 }
 
 // habitual is for how many tenants the ends keep habits. They are small.

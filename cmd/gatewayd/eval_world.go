@@ -94,7 +94,7 @@ func (w *evalWorld) close() error {
 
 // ask puts every question, one after the other, since the ends learn from each.
 func (w *evalWorld) ask(ctx context.Context, o evalOptions, tick func()) ([]outcome, error) {
-	tenant := tenbit.Tenant{ID: "eval", MaxRequest: tenbit.MaxBits, OnEmpty: tenbit.EmptyLocal, Windows: []tenbit.Window{{Limit: tenbit.MaxBits, Per: 24 * time.Hour}}}
+	tenant := tenbit.Tenant{ID: "eval", MaxRequest: tenbit.MaxBits, OnEmpty: tenbit.EmptyLocal, Windows: []tenbit.Window{{Limit: int64(tenbit.MaxBits), Per: 24 * time.Hour}}}
 	outcomes := make([]outcome, len(w.set.rows))
 	for i, row := range w.set.rows {
 		w.set.now = row

@@ -19,7 +19,12 @@ usage:
   gatewayd edge   -config FILE [-listen ADDR] [-log LEVEL]   beside the client
   gatewayd origin -config FILE [-listen ADDR] [-log LEVEL]   beside the large model
   gatewayd check  -config FILE      print the effective configuration, or every problem
-  gatewayd key new -config FILE     make an API key or link token and its hash
+  gatewayd key new -config FILE     make an API key or link token and its hash, for a configuration
+  gatewayd key new -tenant ID [-expires D] [-rotate KEY [-grace D]] -config FILE   a key that is in force at once
+  gatewayd key list [-tenant ID] -config FILE
+  gatewayd key revoke KEY [-grace D] -config FILE
+  gatewayd tenant list|audit -config FILE
+  gatewayd tenant show|set|reset ID -config FILE
   gatewayd eval -replay FILE... [-max-bits N] [-modes a,b] [-json]   the escalation over recorded answers
   gatewayd eval -live -config FILE QUESTIONS...                      the same with the models of a configuration
   gatewayd codec encode|decode|bench|train
@@ -48,7 +53,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	case "check":
 		return checkMain(rest, stdout, stderr)
 	case "key":
-		return keyMain(rest, stdout, stderr)
+		return keyMain(ctx, rest, stdout, stderr)
+	case "tenant":
+		return tenantMain(ctx, rest, stdout, stderr)
 	case "demo":
 		return demoMain(ctx, rest, stdout, stderr)
 	case "eval":

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"tenbit"
 	"tenbit/gateway"
 	"tenbit/internal/config"
@@ -127,6 +125,9 @@ func (t timed) Complete(ctx context.Context, req tenbit.Request, s tenbit.Sampli
 // store is a ledger with what its owner needs.
 type store interface {
 	gateway.Ledger
+	ledger.Book
+	Reset(ctx context.Context, accounts ...string) error
+	Ready(context.Context) error
 	Close() error
 }
 
@@ -135,28 +136,12 @@ func openLedger(c config.Ledger) (store, error) {
 	case "memory":
 		return &ledger.Memory{}, nil
 	case "bolt":
-		return ledger.OpenBolt(c.Path)
+		return ledger.OpenBolt(c.Path, c.Journal)
 	default:
-		return ledger.NewRedis(redisClient(c.Redis)), nil
+		client, err := redisClient(c.Redis)
+		if err != nil {
+			return nil, fmt.Errorf("ledger.redis: %w", err)
+		}
+		return ledger.NewRedis(ledger.RedisOptions{Client: client, Timeout: c.Redis.Timeout, Keep: c.Journal, Replicas: c.Replicas}), nil
 	}
-}
-
-func redisClient(c config.Redis) *redis.Client {
-	o := &redis.Options{Addr: c.Addr, Username: c.Username, Password: string(c.Password), DB: c.DB, ContextTimeoutEnabled: true, MaxRetries: -1}
-	if c.TLS {
-		o.TLSConfig = tlsDefaults()
-	}
-	return redis.NewClient(o)
-}
-
-// tenantOf makes the noun of a configured tenant. Amounts were validated.
-func tenantOf(t config.Tenant) tenbit.Tenant {
-	out := tenbit.Tenant{ID: tenbit.TenantID(t.ID), OnEmpty: tenbit.OnEmpty(t.Budget.OnEmpty)}
-	out.Lossy, out.Confidence = t.Lossy, t.Confidence
-	out.MaxRequest, _ = tenbit.BitsOf(t.Budget.PerRequest)
-	for _, w := range t.Budget.Windows {
-		b, _ := tenbit.BitsOf(w.Bits)
-		out.Windows = append(out.Windows, tenbit.Window{Limit: b, Per: w.Per})
-	}
-	return out
 }

@@ -23,7 +23,7 @@ const linkPath = "/link"
 // wireOrigin builds an origin from its configuration. It connects to nothing yet.
 func wireOrigin(c config.Origin, log *slog.Logger) (*role, error) {
 	r := &role{name: "origin", log: log}
-	m := telemetry.New(len(c.Edges))
+	m := telemetry.New(len(c.Edges) + moreTenants)
 	edges, err := edgesOf(c)
 	if err != nil {
 		return nil, err
@@ -44,9 +44,14 @@ func wireOrigin(c config.Origin, log *slog.Logger) (*role, error) {
 	if err != nil {
 		return nil, fmt.Errorf("twin: %w", err)
 	}
+	people, err := r.register(originRegister(c), l)
+	if err != nil {
+		return nil, err
+	}
+	caps := &egress{ledger: l, metrics: m, register: people, shares: sharesOf(c), boot: newBoot()}
 	server, err := link.NewServer(link.ServerConfig{
 		Edges: edges, Key: []byte(c.Auth.Secret), Model: codec.Default(), Log: log,
-		Handler: handler{large, new(policy.Formats)}, Ledger: measured{l, m}, Histories: learners(c.Histories), Learner: learner(c.Histories), Candidates: policy.CandidateCoder{}, Twin: twin,
+		Handler: handler{large, new(policy.Formats)}, Ledger: caps, Account: caps.account, Histories: learners(c.Histories), Learner: learner(c.Histories), Candidates: policy.CandidateCoder{}, Twin: twin,
 	})
 	if err != nil {
 		return nil, err
@@ -60,13 +65,14 @@ func wireOrigin(c config.Origin, log *slog.Logger) (*role, error) {
 	}
 	var draining atomic.Bool
 	r.drain = func(ctx context.Context) error { draining.Store(true); return server.Shutdown(ctx) }
-	r.admin = newServer(c.Admin.Listen, m.Admin(func(ctx context.Context) error {
+	r.probes = append(r.probes, probe{"origin", func(context.Context) error {
 		if draining.Load() {
 			return errors.New("draining")
 		}
-		_, _, err := l.Left(ctx, tenbit.Tenant{})
-		return err
-	}), log)
+		return nil
+	}, true})
+	r.admin = newServer(c.Admin.Listen, adminOf(m, &operator{people: people, ledger: l}, r.probes), log)
+	r.closers = append(r.closers, l.Close)
 	return r, nil
 }
 
@@ -84,7 +90,7 @@ func edgesOf(c config.Origin) ([]link.Edge, error) {
 	var edges []link.Edge
 	var errs []error
 	for i, e := range c.Edges {
-		edge := link.Edge{Name: e.ID, Tenant: tenantOf(e.Tenant())}
+		edge := link.Edge{Name: e.ID, Tenant: tenantOf(e.ID, e.Budget)}
 		if c.TLS.ClientCA != "" {
 			edge.Certificate = e.ID
 		}
@@ -92,7 +98,7 @@ func edgesOf(c config.Origin) ([]link.Edge, error) {
 			errs = append(errs, fmt.Errorf("edges[%d].keys: want one token, or none with tls.client_ca", i))
 		}
 		for _, k := range e.Keys {
-			h, err := gateway.ParseHash(k)
+			h, err := gateway.ParseHash(k.Hash)
 			if err != nil {
 				errs = append(errs, fmt.Errorf("edges[%d].keys: %w", i, err))
 			}
@@ -101,15 +107,4 @@ func edgesOf(c config.Origin) ([]link.Edge, error) {
 		edges = append(edges, edge)
 	}
 	return edges, errors.Join(errs...)
-}
-
-// measured tells the metrics what a ledger settles.
-type measured struct {
-	store
-	m *telemetry.Metrics
-}
-
-func (l measured) Settle(ctx context.Context, h tenbit.Hold, spent tenbit.Bits) error {
-	l.m.Settled(h.Tenant, tenbit.Cost{Bits: min(spent, h.Granted)})
-	return l.store.Settle(ctx, h, spent)
 }

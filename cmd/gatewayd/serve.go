@@ -117,6 +117,8 @@ type role struct {
 	closers []func() error              // in this order, at the very end
 	listens func(net.Addr)              // told where the server listens; may be nil
 	notes   []func()                    // logged after the first line, which names the address
+	running []func()                    // started once it listens; a closer ends them
+	probes  []probe                     // what /readyz asks
 	log     *slog.Logger
 }
 
@@ -145,6 +147,9 @@ func (r *role) serve(ctx context.Context) error {
 	r.log.Info(r.name+" listens", "addr", ln.Addr().String(), "admin", adm.Addr().String(), "version", version())
 	for _, n := range r.notes {
 		n()
+	}
+	for _, f := range r.running {
+		f()
 	}
 	if r.listens != nil {
 		r.listens(ln.Addr())

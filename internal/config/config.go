@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
+	"slices"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -23,6 +25,8 @@ type Edge struct {
 	Models     []string   `yaml:"models"`  // names under which clients may ask
 	Auth       Auth       `yaml:"auth"`    // keys rest as HMACs under auth.secret
 	Tenants    []Tenant   `yaml:"tenants"` // who may ask, and who pays
+	Groups     []Group    `yaml:"groups"`  // budgets that several tenants share
+	Global     Shared     `yaml:"global"`  // the budget that all share
 	Local      Model      `yaml:"local"`   // the small model
 	Embeddings Embeddings `yaml:"embeddings"`
 	Remote     Remote     `yaml:"remote"` // the far side
@@ -39,10 +43,11 @@ type Origin struct {
 	Admin  Admin  `yaml:"admin"`
 	Log    string `yaml:"log"`
 	TLS    TLS    `yaml:"tls"`
-	Auth   Auth   `yaml:"auth"`  // tokens rest as HMACs under auth.secret
-	Edges  []Peer `yaml:"edges"` // who may connect: keys are link tokens, the budget is the egress cap
-	Large  Model  `yaml:"large"` // the large model
-	Twin   Twin   `yaml:"twin"`  // the edges' small model
+	Auth   Auth   `yaml:"auth"`   // tokens rest as HMACs under auth.secret
+	Edges  []Peer `yaml:"edges"`  // who may connect: keys are link tokens, the budget is the egress cap
+	Global Shared `yaml:"global"` // the cap over all edges
+	Large  Model  `yaml:"large"`  // the large model
+	Twin   Twin   `yaml:"twin"`   // the edges' small model
 	Ledger Ledger `yaml:"ledger"`
 	// Histories: for so many tenants of each edge the codec learns from what
 	// crosses, in memory, up to 6 MiB each; 0: off.
@@ -69,34 +74,93 @@ type TLS struct {
 // Tenant is who asks, with its keys and its budget.
 type Tenant struct {
 	ID         string   `yaml:"id"`
-	Keys       []string `yaml:"keys"` // as `gatewayd key new` prints
+	Group      string   `yaml:"group"` // whose budget it shares; empty: none
+	Keys       []Key    `yaml:"keys"`
 	Budget     Budget   `yaml:"budget"`
-	Lossy      bool     `yaml:"lossy"`      // the shortest complete answer may stand for the whole one
+	Lossy      bool     `yaml:"lossy"` // the shortest complete answer may stand for the whole one
+	Limits     Pace     `yaml:"limits"`
 	Confidence *float64 `yaml:"confidence"` // null: policy.confidence
 }
 
 // Peer is an edge that may connect, with its token and its egress cap.
 type Peer struct {
-	ID     string   `yaml:"id"`
-	Keys   []string `yaml:"keys"` // as `gatewayd key new` prints
-	Budget Budget   `yaml:"budget"`
+	ID     string  `yaml:"id"`
+	Keys   []Key   `yaml:"keys"` // its token; none with a certificate
+	Budget Budget  `yaml:"budget"`
+	Shares []Share `yaml:"shares"` // the edge's tenants; id "*" is all others together
 }
 
-// Tenant is who pays for the peer at the origin.
-func (p Peer) Tenant() Tenant { return Tenant{ID: p.ID, Keys: p.Keys, Budget: p.Budget} }
+// Share is a part of an edge's budget for one of its tenants.
+type Share struct {
+	ID      string   `yaml:"id"`
+	Windows []Window `yaml:"windows"`
+}
 
-// Budget is a tenant's ceiling in bits.
+// Group is a budget that several tenants share.
+type Group struct {
+	ID      string   `yaml:"id"`
+	Windows []Window `yaml:"windows"`
+}
+
+// Shared is a budget that all share; without windows there is no limit.
+type Shared struct {
+	Windows []Window `yaml:"windows"`
+}
+
+// Key is an API key at rest. A text alone is its hash.
+type Key struct {
+	Hash     string `yaml:"hash"`    // as `gatewayd key new` prints
+	Prefix   string `yaml:"prefix"`  // the key's first characters, shown to operators
+	Expires  string `yaml:"expires"` // RFC 3339; empty: never
+	Disabled bool   `yaml:"disabled"`
+}
+
+// UnmarshalYAML also takes the hash alone.
+func (k *Key) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind == yaml.ScalarNode {
+		return n.Decode(&k.Hash)
+	}
+	for i := 0; i < len(n.Content); i += 2 { // a node's Decode doesn't refuse unknown keys
+		if !slices.Contains([]string{"hash", "prefix", "expires", "disabled"}, n.Content[i].Value) {
+			return fmt.Errorf("line %d: field %s not found in a key", n.Line, n.Content[i].Value)
+		}
+	}
+	type plain Key
+	return n.Decode((*plain)(k))
+}
+
+// Budget is a tenant's ceiling.
 type Budget struct {
 	Windows    []Window `yaml:"windows"`
 	PerRequest float64  `yaml:"per_request"` // bits
 	OnEmpty    string   `yaml:"on_empty"`    // local or reject
 }
 
-// Window is a number of bits per span of time.
+// Window is what may be spent in a span of time; 0 is no limit.
 type Window struct {
-	Bits float64       `yaml:"bits"`
-	Per  time.Duration `yaml:"per"`
+	Bits        float64       `yaml:"bits"`
+	Escalations int64         `yaml:"escalations"` // asks of the far side
+	UpBytes     int64         `yaml:"up_bytes"`
+	Money       float64       `yaml:"money"` // at worst, in the currency of remote.price
+	Per         time.Duration `yaml:"per"`
 }
+
+// Pace bounds what a tenant asks, whatever that costs; 0 is no limit.
+type Pace struct {
+	Requests int           `yaml:"requests"` // in each span of per
+	Per      time.Duration `yaml:"per"`
+	Active   int           `yaml:"active"` // at the same time
+}
+
+// Tariff is what the large model costs, in any currency.
+type Tariff struct {
+	Input     float64 `yaml:"input"`      // for a million tokens
+	Output    float64 `yaml:"output"`     // for a million tokens
+	MaxOutput int     `yaml:"max_output"` // most tokens of an answer whose request sets no limit
+}
+
+// Millionths is an amount of money as budgets count it.
+func Millionths(money float64) int64 { return int64(math.Round(money * 1e6)) }
 
 // Model says which model to ask.
 type Model struct {
@@ -130,6 +194,7 @@ type Remote struct {
 	Cert    string        `yaml:"cert"`  // mTLS
 	CertKey string        `yaml:"cert_key"`
 	API     Model         `yaml:"api"` // api: the large model
+	Price   Tariff        `yaml:"price"`
 	Timeout time.Duration `yaml:"timeout"`
 	// Histories: for so many tenants the codec learns from what crosses; 0: off.
 	Histories int `yaml:"histories"`
@@ -187,11 +252,13 @@ type Responses struct {
 
 // Redis names a server.
 type Redis struct {
-	Addr     string `yaml:"addr"`
+	Addr     string `yaml:"addr"` // host:port, or a cluster's redis://host:port?addr=host:port
 	Username string `yaml:"username"`
 	Password Secret `yaml:"password"`
 	DB       int    `yaml:"db"`
 	TLS      bool   `yaml:"tls"`
+	// Timeout is the most that a request waits for the server.
+	Timeout time.Duration `yaml:"timeout"`
 }
 
 // Ledger says where budgets are kept.
@@ -199,6 +266,11 @@ type Ledger struct {
 	Kind  string `yaml:"kind"` // memory, bolt or redis
 	Path  string `yaml:"path"` // bolt
 	Redis Redis  `yaml:"redis"`
+	// Replicas of Redis that must acknowledge a reservation before anything is
+	// asked.
+	Replicas int `yaml:"replicas"`
+	// Journal is how long movements are kept one by one; older ones are summed up.
+	Journal time.Duration `yaml:"journal"`
 }
 
 // Embeddings says which model of the local server makes vectors.
@@ -215,6 +287,12 @@ type Limits struct {
 	Stall      time.Duration `yaml:"stall"`       // that a client may take to read what was written
 }
 
+// Defaults of both roles.
+const (
+	redisTimeout = 50 * time.Millisecond
+	journal      = 90 * 24 * time.Hour
+)
+
 // DefaultEdge is what an empty file means.
 func DefaultEdge() Edge {
 	return Edge{
@@ -226,9 +304,9 @@ func DefaultEdge() Edge {
 			Modes: []string{"accept", "select", "answer", "ask", "hint", "brief", "full", "plain"},
 			Price: Price{Bits: 100000, Large: 1, Scarcity: 1},
 		},
-		Cache:     Cache{Bytes: 64 << 20, TTL: 24 * time.Hour},
+		Cache:     Cache{Bytes: 64 << 20, TTL: 24 * time.Hour, Redis: Redis{Timeout: redisTimeout}},
 		Responses: Responses{Bytes: 32 << 20, TTL: 24 * time.Hour},
-		Ledger:    Ledger{Kind: "bolt", Path: "edge.ledger"},
+		Ledger:    Ledger{Kind: "bolt", Path: "edge.ledger", Journal: journal, Redis: Redis{Timeout: redisTimeout}},
 		Limits:    Limits{Body: 8 << 20, Active: 256, HeaderTime: 10 * time.Second, BodyTime: time.Minute, Stall: 30 * time.Second},
 	}
 }
@@ -239,7 +317,7 @@ func DefaultOrigin() Origin {
 		Listen: "127.0.0.1:8486", Admin: Admin{"127.0.0.1:8487"}, Log: "info",
 		Large:  Model{Kind: "openai", Timeout: 5 * time.Minute},
 		Twin:   Twin{Kind: "none", Model: "small", Samples: 5, Parallel: 2, Temperature: 0.8},
-		Ledger: Ledger{Kind: "bolt", Path: "origin.ledger"},
+		Ledger: Ledger{Kind: "bolt", Path: "origin.ledger", Journal: journal, Redis: Redis{Timeout: redisTimeout}},
 	}
 }
 

@@ -55,7 +55,9 @@ func (c *Edge) Validate() error {
 		p.add("models", "must name at least one model, none of them empty")
 	}
 	p.auth(c.Auth, c.Listen)
-	p.tenants("tenants", c.Tenants)
+	p.tenants(c)
+	p.windows("global", c.Global.Windows)
+	p.tariff(c.Remote.Price)
 	p.model("local", c.Local, "auto")
 	p.remote(c.Remote)
 	p.policy(c.Policy)
@@ -107,11 +109,8 @@ func (c *Origin) Validate() error {
 	p.oneOf("log", c.Log, "debug", "info", "warn", "error")
 	p.tls(c.TLS)
 	p.auth(c.Auth, c.Listen)
-	var edges []Tenant
-	for _, e := range c.Edges {
-		edges = append(edges, e.Tenant())
-	}
-	p.tenants("edges", edges)
+	p.edges(c.Edges)
+	p.windows("global", c.Global.Windows)
 	p.model("large", c.Large)
 	p.oneOf("twin.kind", c.Twin.Kind, "none", "embedded")
 	if c.Twin.Kind == "embedded" {
@@ -147,35 +146,6 @@ func (p *problems) auth(a Auth, listen string) {
 func (p *problems) share(key string, v float64) {
 	if !(v >= 0 && v <= 1) {
 		p.add(key, "%v is not between 0 and 1", v)
-	}
-}
-
-func (p *problems) tenants(key string, ts []Tenant) {
-	if len(ts) == 0 {
-		p.add(key, "must name at least one")
-	}
-	seen := map[string]bool{}
-	for i, t := range ts {
-		at := fmt.Sprintf("%s[%d]", key, i)
-		if t.ID == "" || len(t.ID) > 64 {
-			p.add(at+".id", "must have 1 to 64 bytes")
-		}
-		if seen[t.ID] {
-			p.add(at+".id", "%q stands twice", t.ID)
-		}
-		seen[t.ID] = true
-		if t.Confidence != nil {
-			p.share(at+".confidence", *t.Confidence)
-		}
-		p.oneOf(at+".budget.on_empty", t.Budget.OnEmpty, "", "local", "reject")
-		if _, err := tenbit.BitsOf(t.Budget.PerRequest); err != nil {
-			p.add(at+".budget.per_request", "%v", err)
-		}
-		for j, w := range t.Budget.Windows {
-			if b, err := tenbit.BitsOf(w.Bits); err != nil || b == 0 || w.Per <= 0 {
-				p.add(fmt.Sprintf("%s.budget.windows[%d]", at, j), "bits and per must be positive")
-			}
-		}
 	}
 }
 
@@ -291,7 +261,16 @@ func (p *problems) ledger(l Ledger) {
 	if l.Kind == "bolt" && l.Path == "" {
 		p.add("ledger.path", "must be set")
 	}
-	if l.Kind == "redis" && l.Redis.Addr == "" {
-		p.add("ledger.redis.addr", "must be set")
+	if l.Kind == "redis" {
+		if l.Redis.Addr == "" {
+			p.add("ledger.redis.addr", "must be set")
+		}
+		p.redis("ledger.redis", l.Redis)
+	}
+	if l.Replicas < 0 {
+		p.add("ledger.replicas", "%d is negative", l.Replicas)
+	}
+	if l.Journal < time.Hour {
+		p.add("ledger.journal", "must be at least an hour")
 	}
 }

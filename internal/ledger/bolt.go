@@ -1,10 +1,14 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
+	"sync"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -12,106 +16,309 @@ import (
 	"tenbit"
 )
 
-// Bolt keeps budgets in one file. Every reservation and every settlement is
-// one transaction, on disk (fsync) before the call returns: after kill -9 what
-// was acknowledged is there, and holds that were under way are charged in full
-// when they expire.
+// Bolt keeps budgets in one file: the journal, and a checkpoint of the state
+// that it led to. Every movement is on disk (fsync) before the call returns;
+// calls that come together share one transaction. After kill -9 what was
+// acknowledged is there, and holds that were under way are charged in full when
+// they expire.
 type Bolt struct {
-	db *bbolt.DB
+	db   *bbolt.DB
+	keep time.Duration
+	wake chan struct{} // there is a batch to write; closed by Close
+	idle sync.WaitGroup
+
+	mu     sync.Mutex // guards what follows
+	book   *book
+	next   uint64 // number of the next entry
+	batch  *batch // the newest, perhaps written already
+	points int    // entries since the last checkpoint
+	failed error  // the file cannot be written: memory may be ahead of it
+	closed bool
 }
 
-var accounts = []byte("accounts")
+// batch is what one transaction writes.
+type batch struct {
+	entries []numbered
+	point   []byte // a checkpoint after the last of the entries, nil for none
+	taken   bool
+	done    chan struct{} // closed when it is on disk, or err is set
+	err     error
+}
+
+type numbered struct {
+	n    uint64
+	at   int64
+	line string
+}
+
+var (
+	journalBucket = []byte("journal") // number: entry
+	openingBucket = []byte("opening") // account: amount, before the journal's first entry
+	stateBucket   = []byte("state")   // the checkpoint
+	recordBucket  = []byte("records") // see Records
+	oldBucket     = []byte("accounts")
+	pointKey      = []byte("checkpoint")
+	sinceKey      = []byte("since")
+)
+
+// pointEvery is after how many entries the state is written down, so that the
+// next start replays no more than that.
+const pointEvery = 20000
 
 // OpenBolt opens or makes the file at path, which one process holds at a time.
-func OpenBolt(path string) (*Bolt, error) {
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: 2 * time.Second})
+// keep is how long the journal keeps entries, 0: [Keep].
+func OpenBolt(path string, keep time.Duration) (*Bolt, error) {
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: 2 * time.Second, FreelistType: bbolt.FreelistMapType})
 	if err != nil {
 		return nil, fmt.Errorf("open the ledger %s: %w", path, err)
 	}
-	db.MaxBatchDelay = time.Millisecond // waits for company, but not for long
-	err = db.Update(func(tx *bbolt.Tx) error {
-		_, err := tx.CreateBucketIfNotExists(accounts)
-		return err
-	})
-	if err != nil {
+	if keep == 0 {
+		keep = Keep
+	}
+	b := &Bolt{db: db, keep: keep, wake: make(chan struct{}, 1), batch: &batch{taken: true, done: make(chan struct{})}}
+	close(b.batch.done)
+	b.book = newBook(b.add)
+	if err := b.load(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the ledger %s: %w", path, err), db.Close())
 	}
-	return &Bolt{db}, nil
+	b.idle.Go(b.writer)
+	return b, nil
 }
 
-// update changes one account in one transaction. The account is written also
-// when f fails: sweeping may have charged it.
-func (b *Bolt) update(t tenbit.TenantID, f func(*account, time.Time) error) error {
-	var result error
-	err := b.db.Batch(func(tx *bbolt.Tx) error {
-		a, err := load(tx, t)
-		if err != nil {
-			return err
+// load makes the buckets and replays what follows the checkpoint.
+func (b *Bolt) load() error {
+	return b.db.Update(func(tx *bbolt.Tx) error {
+		if tx.Bucket(oldBucket) != nil {
+			return errors.New("an older version made it; move it away to begin anew")
 		}
-		result = f(a, time.Now())
-		val, err := json.Marshal(a)
-		if err != nil {
-			return err
+		for _, name := range [][]byte{journalBucket, openingBucket, stateBucket, recordBucket} {
+			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+				return err
+			}
 		}
-		return tx.Bucket(accounts).Put([]byte("t"+t), val) // "t": bbolt takes no empty key
+		var p checkpoint
+		if val := tx.Bucket(stateBucket).Get(pointKey); val != nil {
+			if err := json.Unmarshal(val, &p); err != nil {
+				return fmt.Errorf("read the checkpoint: %w", err)
+			}
+		}
+		p.restore(b.book)
+		b.next = p.Next
+		c := tx.Bucket(journalBucket).Cursor()
+		for k, v := c.Seek(numberKey(p.Next)); k != nil; k, v = c.Next() {
+			e, err := ParseEntry(string(v))
+			if err != nil {
+				return fmt.Errorf("entry %x: %w", k, err)
+			}
+			b.book.apply(e)
+			b.next = binary.BigEndian.Uint64(k) + 1
+			b.points++
+		}
+		return nil
 	})
-	if err != nil {
-		return fmt.Errorf("%w: %w", tenbit.ErrLedgerDown, err)
-	}
-	return result
 }
 
-func load(tx *bbolt.Tx, t tenbit.TenantID) (*account, error) {
-	a := &account{}
-	if val := tx.Bucket(accounts).Get([]byte("t" + t)); val != nil {
-		if err := json.Unmarshal(val, a); err != nil {
-			return nil, fmt.Errorf("read an account: %w", err)
+func numberKey(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
+
+// add queues an entry for the disk. b.mu is held.
+func (b *Bolt) add(e Entry) {
+	if b.batch.taken {
+		b.batch = &batch{done: make(chan struct{})}
+	}
+	b.batch.entries = append(b.batch.entries, numbered{b.next, e.At, e.String()})
+	b.next++
+	b.points++
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+// writer writes batches until Close. It is the only one that writes entries.
+func (b *Bolt) writer() {
+	for range b.wake {
+		for {
+			b.mu.Lock()
+			now := b.batch
+			if now.taken {
+				b.mu.Unlock()
+				break
+			}
+			now.taken = true
+			if b.points >= pointEvery {
+				b.points = 0
+				now.point = b.book.checkpoint(b.next)
+			}
+			b.mu.Unlock()
+			now.err = b.db.Update(func(tx *bbolt.Tx) error { return b.commit(tx, now) })
+			if now.err != nil {
+				b.mu.Lock()
+				b.failed = now.err
+				b.mu.Unlock()
+			}
+			close(now.done)
 		}
+	}
+}
+
+// commit writes a batch and sums up entries that are older than keep.
+func (b *Bolt) commit(tx *bbolt.Tx, now *batch) error {
+	j := tx.Bucket(journalBucket)
+	j.FillPercent = 0.95 // keys only ever grow
+	for _, e := range now.entries {
+		if err := j.Put(numberKey(e.n), []byte(e.line)); err != nil {
+			return err
+		}
+	}
+	if now.point != nil {
+		if err := tx.Bucket(stateBucket).Put(pointKey, now.point); err != nil {
+			return err
+		}
+	}
+	if len(now.entries) == 0 {
+		return nil
+	}
+	return b.trim(tx, now.entries[len(now.entries)-1].at-b.keep.Milliseconds(), 2*len(now.entries))
+}
+
+// trim moves up to n entries from before the given time, and before the
+// checkpoint, into the opening balances.
+func (b *Bolt) trim(tx *bbolt.Tx, before int64, n int) error {
+	var p struct{ Next uint64 }
+	c := tx.Bucket(journalBucket).Cursor()
+	k, v := c.First()
+	if k == nil {
+		return nil
+	}
+	if e, err := ParseEntry(string(v)); err != nil || e.At >= before {
+		return err
+	}
+	if err := json.Unmarshal(tx.Bucket(stateBucket).Get(pointKey), &p); err != nil {
+		return nil //nolint:nilerr // no checkpoint yet: the journal is the only state
+	}
+	sums := map[string]tenbit.Amount{}
+	var gone [][]byte
+	for ; k != nil && len(gone) < n; k, v = c.Next() {
+		e, err := ParseEntry(string(v))
+		if err != nil {
+			return err
+		}
+		if e.At >= before || bytes.Compare(k, numberKey(p.Next)) >= 0 {
+			break
+		}
+		fold(sums, e)
+		gone = append(gone, k)
+	}
+	for _, k := range gone { // not under the cursor, which would lose its place
+		if err := tx.Bucket(journalBucket).Delete(k); err != nil {
+			return err
+		}
+	}
+	o := tx.Bucket(openingBucket)
+	for name, a := range sums {
+		old, err := amountOf(o.Get([]byte(name)))
+		if err != nil {
+			return err
+		}
+		val, _ := json.Marshal(old.Add(a)) // numbers only: cannot fail
+		if err := o.Put([]byte(name), val); err != nil {
+			return err
+		}
+	}
+	return tx.Bucket(stateBucket).Put(sinceKey, strconv.AppendInt(nil, before, 10))
+}
+
+func amountOf(val []byte) (a tenbit.Amount, err error) {
+	if val == nil {
+		return a, nil
+	}
+	if err := json.Unmarshal(val, &a); err != nil {
+		return a, fmt.Errorf("read an opening balance: %w", err)
 	}
 	return a, nil
 }
 
+// step runs f on the book and waits until what it did is on disk, also when f
+// fails: expired holds may have been charged.
+func (b *Bolt) step(f func(*book, time.Time) error) error {
+	b.mu.Lock()
+	if b.failed != nil || b.closed {
+		err := b.failed
+		b.mu.Unlock()
+		return fmt.Errorf("%w: %w", tenbit.ErrLedgerDown, errors.Join(err, errClosed))
+	}
+	result := f(b.book, time.Now())
+	last := b.batch
+	b.mu.Unlock()
+	<-last.done
+	if last.err != nil {
+		return fmt.Errorf("%w: %w", tenbit.ErrLedgerDown, last.err)
+	}
+	return result
+}
+
+var errClosed = errors.New("the file is closed or cannot be written")
+
 // Reserve is [Memory.Reserve], durable. Errors of the file wrap [tenbit.ErrLedgerDown].
-func (b *Bolt) Reserve(_ context.Context, t tenbit.Tenant, id string, want tenbit.Bits) (h tenbit.Hold, err error) {
-	err = b.update(t.ID, func(a *account, now time.Time) error {
+func (b *Bolt) Reserve(_ context.Context, t tenbit.Tenant, id string, want tenbit.Amount) (h tenbit.Hold, err error) {
+	err = b.step(func(bk *book, now time.Time) error {
 		var err error
-		h, err = a.reserve(t, id, want, now)
+		h, err = bk.reserve(t, id, want, now)
 		return err
 	})
 	return h, err
 }
 
 // Settle is [Memory.Settle], durable.
-func (b *Bolt) Settle(_ context.Context, h tenbit.Hold, spent tenbit.Bits) error {
-	return b.update(h.Tenant, func(a *account, now time.Time) error { return a.settle(h.ID, spent, now) })
+func (b *Bolt) Settle(_ context.Context, h tenbit.Hold, spent tenbit.Amount) error {
+	return b.step(func(bk *book, now time.Time) error { return bk.settle(h, spent, now) })
 }
 
 // Left is [Memory.Left].
-func (b *Bolt) Left(_ context.Context, t tenbit.Tenant) (left tenbit.Bits, at time.Time, err error) {
-	now := time.Now()
-	err = b.view(t.ID, func(a *account) { left = a.left(t, now) })
-	return left, refill(t, now), err
+func (b *Bolt) Left(_ context.Context, t tenbit.Tenant) (tenbit.Bits, time.Time, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	left, at := b.book.leftNow(t, time.Now())
+	return left, at, b.failed
 }
 
 // Spent is [Memory.Spent].
-func (b *Bolt) Spent(_ context.Context, t tenbit.TenantID) (spent tenbit.Bits, err error) {
-	err = b.view(t, func(a *account) { a.sweep(time.Now()); spent = a.Spent })
-	return spent, err
+func (b *Bolt) Spent(_ context.Context, t tenbit.TenantID) (tenbit.Bits, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.book.tick(time.Now())
+	return b.book.account(AccountOf(t)).spent.Bits(), b.failed
 }
 
-func (b *Bolt) view(t tenbit.TenantID, f func(*account)) error {
-	err := b.db.View(func(tx *bbolt.Tx) error {
-		a, err := load(tx, t)
-		if err == nil {
-			f(a)
-		}
-		return err
+// Reset is [Memory.Reset], durable.
+func (b *Bolt) Reset(_ context.Context, accounts ...string) error {
+	return b.step(func(bk *book, now time.Time) error {
+		bk.tick(now)
+		bk.do(Entry{Op: OpReset, At: bk.clock, Accounts: accounts})
+		return nil
 	})
-	if err != nil {
-		return fmt.Errorf("%w: %w", tenbit.ErrLedgerDown, err)
+}
+
+// Ready is nil while the file can be written.
+func (b *Bolt) Ready(context.Context) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.failed != nil {
+		return fmt.Errorf("ledger: %w", b.failed)
 	}
 	return nil
 }
 
-// Close closes the file.
-func (b *Bolt) Close() error { return b.db.Close() }
+// Close writes what is queued and closes the file.
+func (b *Bolt) Close() error {
+	b.mu.Lock()
+	if b.closed {
+		b.mu.Unlock()
+		return nil
+	}
+	b.closed = true
+	close(b.wake)
+	b.mu.Unlock()
+	b.idle.Wait()
+	return b.db.Close()
+}

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
@@ -23,30 +25,33 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-type book interface {
-	Reserve(context.Context, tenbit.Tenant, string, tenbit.Bits) (tenbit.Hold, error)
-	Settle(context.Context, tenbit.Hold, tenbit.Bits) error
+type store interface {
+	Reserve(context.Context, tenbit.Tenant, string, tenbit.Amount) (tenbit.Hold, error)
+	Settle(context.Context, tenbit.Hold, tenbit.Amount) error
+	Reset(context.Context, ...string) error
+	Ready(context.Context) error
+	Book
 	Left(context.Context, tenbit.Tenant) (tenbit.Bits, time.Time, error)
 	Spent(context.Context, tenbit.TenantID) (tenbit.Bits, error)
 	Close() error
 }
 
 // each runs a test over every ledger.
-func each(t *testing.T, f func(t *testing.T, l book)) {
+func each(t *testing.T, f func(t *testing.T, l store)) {
 	for _, tt := range []struct {
 		name string
-		open func(t *testing.T) book
+		open func(t *testing.T) store
 	}{
-		{"memory", func(*testing.T) book { return &Memory{} }},
-		{"bolt", func(t *testing.T) book {
-			b, err := OpenBolt(filepath.Join(t.TempDir(), "ledger"))
+		{"memory", func(*testing.T) store { return &Memory{} }},
+		{"bolt", func(t *testing.T) store {
+			b, err := OpenBolt(filepath.Join(t.TempDir(), "ledger"), 0)
 			if err != nil {
 				t.Fatal(err)
 			}
 			return b
 		}},
-		{"miniredis", func(t *testing.T) book { return at(miniredis.RunT(t).Addr()) }},
-		{"redis", func(t *testing.T) book { return at(redistest.Start(t)) }},
+		{"miniredis", func(t *testing.T) store { return at(miniredis.RunT(t).Addr()) }},
+		{"redis", func(t *testing.T) store { return at(redistest.Start(t)) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			l := tt.open(t)
@@ -61,69 +66,86 @@ func each(t *testing.T, f func(t *testing.T, l book)) {
 }
 
 func at(addr string) *Redis {
-	return NewRedis(redis.NewClient(&redis.Options{Addr: addr, ContextTimeoutEnabled: true}))
+	return NewRedis(RedisOptions{Timeout: time.Second, Client: redis.NewClient(&redis.Options{Addr: addr, ContextTimeoutEnabled: true, MaxRetries: -1})})
 }
 
 // tenant has a window so long that no test sees it end.
 func tenant(id tenbit.TenantID, limit tenbit.Bits) tenbit.Tenant {
-	return tenbit.Tenant{ID: id, MaxRequest: limit, Windows: []tenbit.Window{{Limit: limit, Per: 100000 * time.Hour}}}
+	return tenbit.Tenant{ID: id, MaxRequest: limit, Windows: []tenbit.Window{{Limit: int64(limit), Per: 100000 * time.Hour}}}
+}
+
+func bits[N int | int64 | tenbit.Bits](n N) tenbit.Amount {
+	return tenbit.Amount{tenbit.UnitBits: int64(n)}
+}
+
+// agrees sees that the journal explains every balance.
+func agrees(t interface {
+	Helper()
+	Errorf(string, ...any)
+}, l Book) Audited {
+	t.Helper()
+	a, err := Audit(context.Background(), l)
+	if err != nil || len(a.Problems) > 0 {
+		t.Errorf("audit: %v, problems:\n%s", err, strings.Join(a.Problems, "\n"))
+	}
+	return a
 }
 
 func TestReserve(t *testing.T) {
-	each(t, func(t *testing.T, l book) {
+	each(t, func(t *testing.T, l store) {
 		a := tenant("a", 10)
-		h, err := l.Reserve(t.Context(), a, "1", 4)
+		h, err := l.Reserve(t.Context(), a, "1", bits(4))
 		if err != nil || h.Granted != 4 {
 			t.Fatalf("reserve 4 of 10: got %v, %v", h.Granted, err)
 		}
-		again, err := l.Reserve(t.Context(), a, "1", 4)
+		again, err := l.Reserve(t.Context(), a, "1", bits(4))
 		if err != nil || again.Granted != 4 {
 			t.Errorf("the same id again: got %v, %v; want the same hold", again.Granted, err)
 		}
-		rest, err := l.Reserve(t.Context(), a, "2", 9)
+		rest, err := l.Reserve(t.Context(), a, "2", bits(9))
 		if err != nil || rest.Granted != 6 {
 			t.Errorf("reserve 9 of 6: got %v, %v; want what is left", rest.Granted, err)
 		}
-		if _, err := l.Reserve(t.Context(), a, "3", 1); !errors.Is(err, tenbit.ErrOverBudget) {
+		if _, err := l.Reserve(t.Context(), a, "3", bits(1)); !errors.Is(err, tenbit.ErrOverBudget) {
 			t.Errorf("reserve 1 of 0: got %v, want %v", err, tenbit.ErrOverBudget)
 		}
-		if h, err := l.Reserve(t.Context(), tenant("b", 10), "1", 3); err != nil || h.Granted != 3 {
+		if h, err := l.Reserve(t.Context(), tenant("b", 10), "1", bits(3)); err != nil || h.Granted != 3 {
 			t.Errorf("another tenant, same id: got %v, %v; want 3", h.Granted, err)
 		}
-		if _, err := l.Reserve(t.Context(), tenbit.Tenant{ID: "c", MaxRequest: 5}, "1", 3); !errors.Is(err, tenbit.ErrOverBudget) {
+		if _, err := l.Reserve(t.Context(), tenbit.Tenant{ID: "c", MaxRequest: 5}, "1", bits(3)); !errors.Is(err, tenbit.ErrOverBudget) {
 			t.Errorf("no window: got %v, want %v", err, tenbit.ErrOverBudget)
 		}
 	})
 }
 
 func TestSettle(t *testing.T) {
-	each(t, func(t *testing.T, l book) {
+	each(t, func(t *testing.T, l store) {
 		a := tenant("{a}:b", 10)
-		h, err := l.Reserve(t.Context(), a, "1", 10)
+		h, err := l.Reserve(t.Context(), a, "1", bits(10))
 		if err != nil {
 			t.Fatal(err)
 		}
 		for range 2 {
-			if err := l.Settle(t.Context(), h, 3); err != nil {
+			if err := l.Settle(t.Context(), h, bits(3)); err != nil {
 				t.Errorf("settle: %v", err)
 			}
 		}
 		check(t, l, a, 7, 3)
-		h, err = l.Reserve(t.Context(), a, "2", 2)
+		h, err = l.Reserve(t.Context(), a, "2", bits(2))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := l.Settle(t.Context(), h, 5); err == nil {
+		if err := l.Settle(t.Context(), h, bits(5)); err == nil {
 			t.Error("settle 5 of 2: no error")
 		}
 		check(t, l, a, 5, 5)
-		if err := l.Settle(t.Context(), tenbit.Hold{ID: "unknown", Tenant: a.ID}, 1); err == nil {
+		if err := l.Settle(t.Context(), tenbit.Hold{ID: "unknown", Tenant: a.ID}, bits(1)); err == nil {
 			t.Error("settle an unknown hold: no error")
 		}
 	})
 }
 
-func check(t *testing.T, l book, a tenbit.Tenant, left, spent tenbit.Bits) {
+func check(t *testing.T, l store, a tenbit.Tenant, left, spent tenbit.Bits) {
 	t.Helper()
 	gotLeft, _, err1 := l.Left(t.Context(), a)
 	gotSpent, err2 := l.Spent(t.Context(), a.ID)
@@ -134,14 +156,14 @@ func check(t *testing.T, l book, a tenbit.Tenant, left, spent tenbit.Bits) {
 
 // A budget holds under any concurrency: 60 at once against a limit of ten.
 func TestCeiling(t *testing.T) {
-	each(t, func(t *testing.T, l book) {
+	each(t, func(t *testing.T, l store) {
 		a := tenant("a", 1000)
 		a.MaxRequest = 100
 		var granted atomic.Int64
 		var wg sync.WaitGroup
 		for i := range 60 {
 			wg.Go(func() {
-				h, err := l.Reserve(t.Context(), a, fmt.Sprint(i), 100)
+				h, err := l.Reserve(t.Context(), a, fmt.Sprint(i), bits(100))
 				if err == nil {
 					granted.Add(int64(h.Granted))
 				} else if !errors.Is(err, tenbit.ErrOverBudget) && !errors.Is(err, tenbit.ErrLedgerDown) {
@@ -158,7 +180,7 @@ func TestCeiling(t *testing.T) {
 
 // Random steps agree with a sum kept aside.
 func TestRandomSteps(t *testing.T) {
-	each(t, func(t *testing.T, l book) {
+	each(t, func(t *testing.T, l store) {
 		seed := uint64(time.Now().UnixNano())
 		rng := rand.New(rand.NewPCG(seed, 1))
 		a := tenant("a", 5000)
@@ -169,14 +191,14 @@ func TestRandomSteps(t *testing.T) {
 				h := open[len(open)-1]
 				open = open[:len(open)-1]
 				s := tenbit.Bits(rng.Int64N(int64(h.Granted) + 1))
-				if err := l.Settle(t.Context(), h, s); err != nil {
+				if err := l.Settle(t.Context(), h, bits(s)); err != nil {
 					t.Fatalf("seed %d, step %d: %v", seed, i, err)
 				}
 				held, spent = held-h.Granted, spent+s
 				continue
 			}
 			want := tenbit.Bits(1 + rng.Int64N(300))
-			h, err := l.Reserve(t.Context(), a, fmt.Sprint(i), want)
+			h, err := l.Reserve(t.Context(), a, fmt.Sprint(i), bits(want))
 			if grant := min(want, 5000-held-spent); grant > 0 && (err != nil || h.Granted != grant) || grant <= 0 && err == nil {
 				t.Fatalf("seed %d, step %d: reserve %v: got %v, %v; want %v", seed, i, want, h.Granted, err, grant)
 			}
@@ -185,6 +207,7 @@ func TestRandomSteps(t *testing.T) {
 			}
 		}
 		check(t, l, a, 5000-held-spent, spent)
+		agrees(t, l)
 	})
 }
 
@@ -192,21 +215,21 @@ func TestRandomSteps(t *testing.T) {
 func TestBoltRestart(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger")
 	a := tenant("a", 10)
-	b, err := OpenBolt(path)
+	b, err := OpenBolt(path, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := b.Reserve(t.Context(), a, "1", 4)
+	h, err := b.Reserve(t.Context(), a, "1", bits(4))
 	if err == nil {
-		err = b.Settle(t.Context(), h, 1)
+		err = b.Settle(t.Context(), h, bits(1))
 	}
 	if err == nil {
-		_, err = b.Reserve(t.Context(), a, "2", 5)
+		_, err = b.Reserve(t.Context(), a, "2", bits(5))
 	}
 	if err := errors.Join(err, b.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if b, err = OpenBolt(path); err != nil {
+	if b, err = OpenBolt(path, 0); err != nil {
 		t.Fatal(err)
 	}
 	defer b.Close()
@@ -215,43 +238,49 @@ func TestBoltRestart(t *testing.T) {
 
 // An expired hold is charged in full, and a settlement that comes later fails.
 func TestExpiry(t *testing.T) {
-	var a account
-	now := time.Unix(1e9, 0)
-	who := tenant("a", 10)
-	if _, err := a.reserve(who, "1", 4, now); err != nil {
-		t.Fatal(err)
-	}
-	later := now.Add(HoldFor)
-	if err := a.settle("1", 1, later); err == nil {
-		t.Error("settle after the hold's end: no error")
-	}
-	if got := a.left(who, later); got != 6 || a.Spent != 4 {
-		t.Errorf("got %v left, %v spent; want 6, 4", got, a.Spent)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		var m Memory
+		who := tenant("a", 10)
+		h, err := m.Reserve(t.Context(), who, "1", bits(4))
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(HoldFor)
+		if err := m.Settle(t.Context(), h, bits(1)); err == nil {
+			t.Error("settle after the hold's end: no error")
+		}
+		check(t, &m, who, 6, 4)
+		agrees(t, &m)
+	})
 }
 
 // A slot's end gives the budget back, but never a hold of an earlier slot.
 func TestWindows(t *testing.T) {
-	var a account
-	now := time.Unix(0, 0)
-	who := tenbit.Tenant{ID: "a", MaxRequest: 10, Windows: []tenbit.Window{{Limit: 10, Per: time.Minute}, {Limit: 15, Per: time.Hour}}}
-	if _, err := a.reserve(who, "1", 10, now); err != nil {
-		t.Fatal(err)
-	}
-	next := now.Add(time.Minute)
-	h, err := a.reserve(who, "2", 10, next)
-	if err != nil || h.Granted != 5 {
-		t.Errorf("in the next minute: got %v, %v; want the hour's 5", h.Granted, err)
-	}
-	if err := a.settle("1", 0, next); err != nil {
-		t.Fatal(err)
-	}
-	if got := a.left(who, next); got != 5 {
-		t.Errorf("after a release in an earlier minute: got %v left, want 5: the minute's own", got)
-	}
-	if got, want := refill(who, next), now.Add(2*time.Minute); !got.Equal(want) {
-		t.Errorf("refill: got %v, want %v", got, want)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		var m Memory
+		who := tenbit.Tenant{ID: "a", MaxRequest: 10, Windows: []tenbit.Window{{Limit: 10, Per: time.Minute}, {Limit: 15, Per: 1000 * time.Hour}}}
+		time.Sleep(time.Until(time.Now().Truncate(time.Minute).Add(time.Minute)))
+		first, err := m.Reserve(t.Context(), who, "1", bits(10))
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		h, err := m.Reserve(t.Context(), who, "2", bits(10))
+		if err != nil || h.Granted != 5 {
+			t.Errorf("in the next minute: got %v, %v; want the long window's 5", h.Granted, err)
+		}
+		if err := m.Settle(t.Context(), first, bits(0)); err != nil {
+			t.Fatal(err)
+		}
+		left, at, _ := m.Left(t.Context(), who)
+		if left != 5 {
+			t.Errorf("after a release in an earlier minute: got %v left, want 5: the minute's own", left)
+		}
+		if want := time.Now().Truncate(time.Minute).Add(time.Minute); !at.Equal(want) {
+			t.Errorf("refill: got %v, want %v", at, want)
+		}
+		agrees(t, &m)
+	})
 }
 
 // A server that is away closes the ledger; it does not hang it.
@@ -260,7 +289,7 @@ func TestRedisAway(t *testing.T) {
 	l := at(m.Addr())
 	defer l.Close()
 	m.Close()
-	if _, err := l.Reserve(t.Context(), tenant("a", 10), "1", 1); !errors.Is(err, tenbit.ErrLedgerDown) {
+	if _, err := l.Reserve(t.Context(), tenant("a", 10), "1", bits(1)); !errors.Is(err, tenbit.ErrLedgerDown) {
 		t.Errorf("got %v, want %v", err, tenbit.ErrLedgerDown)
 	}
 }
@@ -271,15 +300,16 @@ func TestRedisSettlesWhenItIsBack(t *testing.T) {
 	l := at(m.Addr())
 	defer l.Close()
 	a := tenant("a", 10)
-	h, err := l.Reserve(t.Context(), a, "1", 10)
+	h, err := l.Reserve(t.Context(), a, "1", bits(10))
 	if err != nil {
 		t.Fatal(err)
 	}
 	m.SetError("LOADING away for a moment")
-	back := time.AfterFunc(settlePause/2, func() { m.SetError("") })
-	defer back.Stop()
-	if err := l.Settle(t.Context(), h, 3); err != nil {
-		t.Fatal(err)
+	if err := l.Settle(t.Context(), h, bits(3)); err == nil {
+		t.Error("settled without a server")
 	}
+	m.SetError("")
+	l.pending.Wait()
 	check(t, l, a, 7, 3)
+	agrees(t, l)
 }

@@ -58,7 +58,11 @@ func (s *Server) reserve(ctx context.Context, r *reply, a *tenbit.Ask) (tenbit.H
 		r.begin(a.Limit, 0)
 		return tenbit.Hold{}, nil
 	}
-	hold, err := s.cfg.Ledger.Reserve(ctx, r.edge.Tenant, r.edge.Name+"/"+a.ID, a.Limit)
+	payer := r.edge.Tenant
+	if s.cfg.Account != nil {
+		payer = s.cfg.Account(r.edge.Name, a.Tenant)
+	}
+	hold, err := s.cfg.Ledger.Reserve(ctx, payer, r.edge.Name+"/"+a.ID, a.Limit)
 	if err != nil {
 		return tenbit.Hold{}, fmt.Errorf("reserve: %w", err)
 	}

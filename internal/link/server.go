@@ -62,9 +62,12 @@ func HashToken(key []byte, token string) [sha256.Size]byte {
 // all of its connections.
 type ServerConfig struct {
 	Edges   []Edge
-	Key     []byte         // of HashToken
-	Handler Handler        //
-	Ledger  Ledger         // nil: no cap of the origin's own
+	Key     []byte  // of HashToken
+	Handler Handler //
+	Ledger  Ledger  // nil: no cap of the origin's own
+	// Account says who pays for an ask of an edge's tenant, asked for each; nil:
+	// the edge's Tenant. The tenant is what the edge says it is.
+	Account func(edge string, tenant tenbit.TenantID) tenbit.Tenant
 	Model   codec.Model    // nil: none
 	Modes   tenbit.ModeSet // 0: all
 	// Histories is for how many tenants of an edge the model goes on learning

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -14,11 +15,14 @@ import (
 // that failed.
 const readyTimeout = 2 * time.Second
 
-// Admin serves /healthz (the process runs), /readyz (ready returns nil within
-// two seconds) and /metrics. The error of ready is shown, so it names components,
-// never keys. The handler belongs on a loopback port of its own: it asks for no
-// key.
-func (m *Metrics) Admin(ready func(context.Context) error) http.Handler {
+// Ready says whether the process can do its work, nil within two seconds, and in
+// notes what else an operator should know, a line each.
+type Ready func(context.Context) (notes []string, err error)
+
+// Admin serves /healthz (the process runs), /readyz and /metrics. What ready
+// returns is shown, so it names components, never keys. The handler belongs on a
+// loopback port of its own: it asks for no key.
+func (m *Metrics) Admin(ready Ready) http.Handler {
 	r := chi.NewRouter()
 	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) {
 		say(w, http.StatusOK, "ok")
@@ -26,11 +30,12 @@ func (m *Metrics) Admin(ready func(context.Context) error) http.Handler {
 	r.Get("/readyz", func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
 		defer cancel()
-		if err := ask(ctx, ready); err != nil {
-			say(w, http.StatusServiceUnavailable, "not ready: "+err.Error())
-			return
+		notes, err := ask(ctx, ready)
+		status, first := http.StatusOK, "ready"
+		if err != nil {
+			status, first = http.StatusServiceUnavailable, "not ready: "+err.Error()
 		}
-		say(w, http.StatusOK, "ready")
+		say(w, status, strings.Join(append([]string{first}, notes...), "\n"))
 	})
 	r.Method(http.MethodGet, "/metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
 		MaxRequestsInFlight: 4,
@@ -41,17 +46,21 @@ func (m *Metrics) Admin(ready func(context.Context) error) http.Handler {
 
 // ask gives up on ready when ctx ends, even where ready does not look at it;
 // the goroutine then ends with ready.
-func ask(ctx context.Context, ready func(context.Context) error) error {
+func ask(ctx context.Context, ready Ready) ([]string, error) {
 	if ready == nil {
-		return nil
+		return nil, nil
 	}
-	result := make(chan error, 1)
-	go func() { result <- ready(ctx) }()
+	type answer struct {
+		notes []string
+		err   error
+	}
+	result := make(chan answer, 1)
+	go func() { notes, err := ready(ctx); result <- answer{notes, err} }()
 	select {
-	case err := <-result:
-		return err
+	case a := <-result:
+		return a.notes, a.err
 	case <-ctx.Done():
-		return ctx.Err()
+		return nil, ctx.Err()
 	}
 }
 

@@ -154,15 +154,16 @@ func TestAdmin(t *testing.T) {
 	m := New(0)
 	for _, tt := range []struct {
 		name   string
-		ready  func(context.Context) error
+		ready  Ready
 		path   string
 		status int
 		body   string
 	}{
-		{"healthy though not ready", func(context.Context) error { return errors.New("no ledger") }, "/healthz", 200, "ok\n"},
-		{"ready", func(context.Context) error { return nil }, "/readyz", 200, "ready\n"},
+		{"healthy though not ready", func(context.Context) ([]string, error) { return nil, errors.New("no ledger") }, "/healthz", 200, "ok\n"},
+		{"ready", func(context.Context) ([]string, error) { return nil, nil }, "/readyz", 200, "ready\n"},
+		{"ready, with a note", func(context.Context) ([]string, error) { return []string{"cache: away"}, nil }, "/readyz", 200, "ready\ncache: away\n"},
 		{"no readiness function", nil, "/readyz", 200, "ready\n"},
-		{"not ready", func(context.Context) error { return errors.New("ledger: down") }, "/readyz", 503, "not ready: ledger: down\n"},
+		{"not ready", func(context.Context) ([]string, error) { return nil, errors.New("ledger: down") }, "/readyz", 503, "not ready: ledger: down\n"},
 		{"unknown path", nil, "/debug/pprof/", 404, "404 page not found\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -186,7 +187,7 @@ func TestReadyGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
 		free := make(chan struct{})
-		get(t, New(0).Admin(func(context.Context) error { <-free; return nil }), "/readyz", 503)
+		get(t, New(0).Admin(func(context.Context) ([]string, error) { <-free; return nil, nil }), "/readyz", 503)
 		close(free)
 		if took := time.Since(begin); took != readyTimeout {
 			t.Errorf("took %v, want %v", took, readyTimeout)

@@ -1,0 +1,77 @@
+package gateway
+
+import (
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"tenbit"
+)
+
+// paces bound what tenants ask, whatever that costs: requests in a span of time
+// and at the same time, of this process.
+type paces struct {
+	mu  sync.Mutex // guards all
+	all map[tenbit.TenantID]*pace
+}
+
+type pace struct {
+	active int
+	slot   int64 // of the tenant's span
+	count  int   // in it
+}
+
+// paced runs h where the tenant's pace allows.
+func (g *Gateway) paced(w http.ResponseWriter, r *http.Request, c *call, h func(http.ResponseWriter, *http.Request, *call) error) error {
+	if err := g.paces.enter(c.tenant, time.Now()); err != nil {
+		w.Header().Set("Retry-After", strconv.Itoa(max(int(err.wait.Seconds()), 1)))
+		return err.Error
+	}
+	defer g.paces.leave(c.tenant)
+	return h(w, r, c)
+}
+
+// tooFast is a 429 with the time after which it makes sense to try again.
+type tooFast struct {
+	*Error
+	wait time.Duration
+}
+
+// enter counts a request. Each without an error needs a leave.
+func (ps *paces) enter(t tenbit.Tenant, now time.Time) *tooFast {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	if ps.all == nil {
+		ps.all = map[tenbit.TenantID]*pace{}
+	}
+	p := ps.all[t.ID]
+	if p == nil {
+		p = &pace{}
+		ps.all[t.ID] = p
+	}
+	if t.Active > 0 && p.active >= t.Active {
+		return &tooFast{rateLimited("You have too many requests under way. Wait for one to end."), time.Second}
+	}
+	if t.Requests > 0 && t.Span > 0 {
+		if slot := now.UnixNano() / int64(t.Span); slot != p.slot {
+			p.slot, p.count = slot, 0
+		}
+		if p.count >= t.Requests {
+			return &tooFast{rateLimited("You have sent too many requests. Slow down."), time.Unix(0, (p.slot+1)*int64(t.Span)).Sub(now)}
+		}
+		p.count++
+	}
+	p.active++
+	return nil
+}
+
+func (ps *paces) leave(t tenbit.Tenant) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	ps.all[t.ID].active--
+}
+
+func rateLimited(msg string) *Error {
+	return &Error{Status: http.StatusTooManyRequests, Type: "requests", Code: "rate_limit_exceeded", Msg: msg}
+}
