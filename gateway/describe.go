@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strconv"
 
@@ -23,12 +24,25 @@ type fields struct {
 func (g *Gateway) report(ctx context.Context, c *call) fields {
 	a := c.answer()
 	f := fields{Route: a.Route, Bits: a.Cost.Bits.String(), WireUp: a.Cost.WireUp, WireDown: a.Cost.WireDown, Degraded: a.Degraded}
-	if g.Ledger != nil {
-		if left, _, err := g.Ledger.Left(ctx, c.tenant); err == nil {
-			f.Left = left.String()
-		}
+	if left, err := g.leftNow(ctx, c); err == nil {
+		f.Left = left.String()
 	}
 	return f
+}
+
+var errNoLedger = errors.New("no ledger")
+
+// leftNow is what is left: as the request came where it bought nothing, which
+// saves a cached answer the ledger's round trip.
+func (g *Gateway) leftNow(ctx context.Context, c *call) (tenbit.Bits, error) {
+	if g.Ledger == nil {
+		return 0, errNoLedger
+	}
+	if c.left != nil && (c.answer.Route == tenbit.RouteCache || c.answer.Route == tenbit.RouteLocal && c.answer.Degraded == "") {
+		return c.left()
+	}
+	left, _, err := g.Ledger.Left(ctx, c.tenant)
+	return left, err
 }
 
 // set writes the fields as headers, or as trailers with http.TrailerPrefix.

@@ -29,6 +29,11 @@ func (g *Gateway) paced(w http.ResponseWriter, r *http.Request, c *call, h func(
 		return err.Error
 	}
 	defer g.paces.leave(c.tenant)
+	if g.Ledger != nil && r.Method == http.MethodPost {
+		look := lookAhead(r.Context(), g.Ledger, c.tenant)
+		c.left = look.wait
+		defer look.end()
+	}
 	return h(w, r, c)
 }
 

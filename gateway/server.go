@@ -66,7 +66,8 @@ type call struct {
 	id     string
 	start  time.Time
 	tenant tenbit.Tenant
-	model  string // as the client named it
+	model  string                      // as the client named it
+	left   func() (tenbit.Bits, error) // of the budget, as the request came; nil: nobody looked
 
 	status  int
 	answers []tenbit.Answer // one for each choice

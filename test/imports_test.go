@@ -24,6 +24,7 @@ var allowed = []row{
 	{"policy", []string{".", "codec"}},
 	{"cache", []string{"."}},
 	{"internal/ledger", []string{"."}},
+	{"internal/register", []string{"."}},
 	{"internal/config", []string{"."}},
 	{"internal/telemetry", []string{"."}},
 	{"internal/link", []string{".", "codec"}},

@@ -35,7 +35,7 @@ const others = "*"
 // the link names edge/tenant.
 func (e *egress) account(edge string, tenant tenbit.TenantID) tenbit.Tenant {
 	t, ok := e.register.Lookup(tenbit.TenantID(edge))
-	if !ok || t.Disabled {
+	if !ok || !e.register.Open(t.ID) {
 		return tenbit.Tenant{ID: tenbit.TenantID(edge)} // without windows: nothing may leave
 	}
 	out := t.Tenant
@@ -87,6 +87,9 @@ func originRegister(c config.Origin) register.Options {
 	}
 	for _, e := range c.Edges {
 		o.Tenants = append(o.Tenants, register.Tenant{Tenant: tenantOf(e.ID, e.Budget)})
+		for _, k := range e.Keys {
+			o.Keys = append(o.Keys, keyFrom(k, tenbit.TenantID(e.ID)))
+		}
 	}
 	return o
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
 	"github.com/sony/gobreaker/v2"
 
 	"tenbit/internal/config"
@@ -17,6 +18,14 @@ func init() { redis.SetLogger(quiet{}) } // what fails is in an error, and said 
 type quiet struct{}
 
 func (quiet) Printf(context.Context, string, ...any) {}
+
+// redisConns is the most connections to one server: requests that wait for one
+// wait for nothing else.
+const redisConns = 64
+
+// noNotices saves a round trip at each new connection, for what only a vendor's
+// cloud sends.
+var noNotices = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 
 // redisClient makes a client of a server, or of a cluster. It connects to
 // nothing yet. Everything that may wait is bounded by the time-out.
@@ -34,11 +43,13 @@ func redisClient(c config.Redis) (redis.UniversalClient, error) {
 		}
 		o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = 4*c.Timeout, c.Timeout, c.Timeout, c.Timeout
 		o.ContextTimeoutEnabled, o.MaxRetries, o.DialerRetries = true, -1, 1
+		o.DisableIdentity, o.PoolSize, o.MaintNotificationsConfig = true, redisConns, noNotices
 		return redis.NewClusterClient(o), nil
 	}
 	o := &redis.Options{
 		Addr: c.Addr, Username: c.Username, Password: string(c.Password), DB: c.DB, ContextTimeoutEnabled: true, MaxRetries: -1, DialerRetries: 1,
 		DialTimeout: 4 * c.Timeout, ReadTimeout: c.Timeout, WriteTimeout: c.Timeout, PoolTimeout: c.Timeout,
+		DisableIdentity: true, PoolSize: redisConns, MaintNotificationsConfig: noNotices,
 	}
 	if c.TLS {
 		o.TLSConfig = tlsDefaults()

@@ -54,13 +54,18 @@ func registerOf(c config.Edge) register.Options {
 		made.Lossy, made.Confidence, made.Requests, made.Span, made.Active = t.Lossy, t.Confidence, t.Limits.Requests, t.Limits.Per, t.Limits.Active
 		o.Tenants = append(o.Tenants, made)
 		for _, k := range t.Keys {
-			h, _ := gateway.ParseHash(k.Hash)
-			key := register.Key{Hash: h, Prefix: k.Prefix, Tenant: made.ID, Disabled: k.Disabled}
-			key.Expires, _ = time.Parse(time.RFC3339, k.Expires) // empty: never
-			o.Keys = append(o.Keys, key)
+			o.Keys = append(o.Keys, keyFrom(k, made.ID))
 		}
 	}
 	return o
+}
+
+// keyFrom makes the noun of a configured key, which was validated.
+func keyFrom(k config.Key, t tenbit.TenantID) register.Key {
+	h, _ := gateway.ParseHash(k.Hash)
+	key := register.Key{Hash: h, Prefix: k.Prefix, Tenant: t, Disabled: k.Disabled}
+	key.Expires, _ = time.Parse(time.RFC3339, k.Expires) // empty: never
+	return key
 }
 
 // above are the budgets over a tenant of a group.

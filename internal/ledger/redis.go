@@ -73,7 +73,7 @@ func NewRedis(o RedisOptions) *Redis {
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	r.breaker = gobreaker.NewCircuitBreaker[[]string](gobreaker.Settings{
 		Name: "ledger", Timeout: time.Second,
-		ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= 3 },
+		ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= 8 },
 		// A client that left says nothing about the server.
 		IsExcluded: func(err error) bool { return errors.Is(err, context.Canceled) },
 	})
@@ -183,7 +183,14 @@ func (r *Redis) eval(ctx context.Context, s step, args []any) ([]string, error) 
 // the way is given back as soon as the server can be reached: nothing was asked.
 func (r *Redis) Reserve(ctx context.Context, t tenbit.Tenant, id string, want tenbit.Amount) (tenbit.Hold, error) {
 	want[tenbit.UnitBits] = min(want[tenbit.UnitBits], int64(t.MaxRequest))
-	out, err := r.run(ctx, step{op: "reserve", id: holdID(t.ID, id), want: want, draws: draws(t), waits: true})
+	s := step{op: "reserve", id: holdID(t.ID, id), want: want, draws: draws(t), waits: true}
+	out, err := r.run(ctx, s)
+	for range tries - 1 { // the id makes it one reservation
+		if err == nil || ctx.Err() != nil || !timedOut(err) {
+			break
+		}
+		out, err = r.run(ctx, s)
+	}
 	if err != nil {
 		if !errors.Is(err, gobreaker.ErrOpenState) && !errors.Is(err, gobreaker.ErrTooManyRequests) {
 			r.later(step{op: "release", id: holdID(t.ID, id)}, time.Now().Add(HoldFor))
@@ -204,6 +211,15 @@ func (r *Redis) Reserve(ctx context.Context, t tenbit.Tenant, id string, want te
 		return tenbit.Hold{}, fmt.Errorf("%w: %w", tenbit.ErrLedgerDown, lost(out.at))
 	}
 	return tenbit.Hold{ID: id, Tenant: t.ID, Granted: tenbit.Bits(out.n), Expires: out.at}, nil
+}
+
+// tries is how often a reservation is tried that timed out: a busy moment of
+// this machine is not an outage, and only what goes to the far side waits.
+const tries = 4
+
+func timedOut(err error) bool {
+	var t interface{ Timeout() bool }
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &t) && t.Timeout() || errors.Is(err, redis.ErrPoolTimeout)
 }
 
 func lost(until time.Time) error {

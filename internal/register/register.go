@@ -207,6 +207,20 @@ func (r *Register) Lookup(id tenbit.TenantID) (Tenant, bool) {
 	return t, ok
 }
 
+// Open reports whether a tenant may do anything now: it is not disabled, and one
+// of its keys is in force, where it has any.
+func (r *Register) Open(id tenbit.TenantID) bool {
+	s := r.now.Load()
+	t, ok := s.tenants[id]
+	any, valid := false, false
+	for _, k := range s.keys {
+		if k.Tenant == id {
+			any, valid = true, valid || k.valid(time.Now())
+		}
+	}
+	return ok && !t.Disabled && (valid || !any)
+}
+
 // All are the tenants by id, and the keys by tenant and prefix.
 func (r *Register) All() ([]Tenant, []Key) {
 	s := r.now.Load()
