@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"time"
 
 	"tenbit"
 )
@@ -32,6 +33,10 @@ func (g *Gateway) report(ctx context.Context, c *call) fields {
 
 var errNoLedger = errors.New("no ledger")
 
+// lookAgain is the most that a free answer waits for a ledger that did not
+// answer while it was made.
+const lookAgain = 10 * time.Millisecond
+
 // leftNow is what is left: as the request came where it bought nothing, which
 // saves a cached answer the ledger's round trip.
 func (g *Gateway) leftNow(ctx context.Context, c *call) (tenbit.Bits, error) {
@@ -39,7 +44,14 @@ func (g *Gateway) leftNow(ctx context.Context, c *call) (tenbit.Bits, error) {
 		return 0, errNoLedger
 	}
 	if c.left != nil && (c.answer.Route == tenbit.RouteCache || c.answer.Route == tenbit.RouteLocal && c.answer.Degraded == "") {
-		return c.left()
+		left, err := c.left()
+		if err == nil {
+			return left, nil
+		}
+		// Once more, but a free answer doesn't wait for a ledger that is away.
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, lookAgain)
+		defer cancel()
 	}
 	left, _, err := g.Ledger.Left(ctx, c.tenant)
 	return left, err

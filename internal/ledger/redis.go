@@ -73,11 +73,24 @@ func NewRedis(o RedisOptions) *Redis {
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	r.breaker = gobreaker.NewCircuitBreaker[[]string](gobreaker.Settings{
 		Name: "ledger", Timeout: time.Second,
-		ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= 8 },
+		ReadyToTrip: outage(),
 		// A client that left says nothing about the server.
 		IsExcluded: func(err error) bool { return errors.Is(err, context.Canceled) },
 	})
 	return r
+}
+
+// outage tells an outage from a busy moment of this machine, in which many calls
+// fail at once: failures alone, for a while.
+func outage() func(gobreaker.Counts) bool {
+	const long = 200 * time.Millisecond
+	var first time.Time // guarded by the breaker
+	return func(c gobreaker.Counts) bool {
+		if c.ConsecutiveFailures == 1 {
+			first = time.Now()
+		}
+		return c.ConsecutiveFailures >= 3 && time.Since(first) >= long
+	}
 }
 
 // step is one run of the script.
