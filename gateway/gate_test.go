@@ -63,12 +63,12 @@ func TestPrice(t *testing.T) {
 			b := open(t, local, fake.Says("Answer: 42"), func(g *gateway.Gateway, tenant *tenbit.Tenant) {
 				g.Price, g.Gate = tt.price, policy.Gate{Confidence: 1}
 				tenant.OnEmpty = tt.onEmpty
-				tenant.Windows = []tenbit.Window{{Limit: 1 << 40, Per: time.Hour}, {Limit: tt.limit, Per: 1000 * time.Hour}}
+				tenant.Windows = []tenbit.Window{{Limit: 1 << 40, Per: time.Hour}, {Limit: int64(tt.limit), Per: 1000 * time.Hour}}
 			})
 			if tt.spend > 0 {
-				h, err := b.ledger.Reserve(t.Context(), b.tenant, "before", tt.spend)
+				h, err := b.ledger.Reserve(t.Context(), b.tenant, "before", tenbit.Amount{tenbit.UnitBits: int64(tt.spend)})
 				if err == nil {
-					err = b.ledger.Settle(t.Context(), h, tt.spend)
+					err = b.ledger.Settle(t.Context(), h, tenbit.Amount{tenbit.UnitBits: int64(tt.spend)})
 				}
 				if err != nil {
 					t.Fatal(err)

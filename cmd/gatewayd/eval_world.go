@@ -69,7 +69,7 @@ func newEvalWorld(set *evalSet, o evalOptions) (*evalWorld, error) {
 		Models: []string{"replay"}, Gate: policy.Gate{Confidence: o.gate}, Price: o.price, Remote: w.client, Ledger: new(ledger.Memory),
 		Modes: o.modes, Metrics: telemetry.New(1), Log: o.log, LocalDown: gateway.LocalDownRemote,
 		MaxBody: lines.Max, MaxActive: 1, Patience: time.Minute, PingEvery: time.Minute, SettleTime: time.Second,
-		Keys: gateway.Keys{},
+		Keys:     gateway.Keys{},
 		BodyTime: time.Minute, Stall: time.Minute,
 		Drafter: policy.Drafter{Local: &w.local, Temperature: set.temperature, Seed: 1, Stop: o.stop, Calibration: o.calibration},
 	})
