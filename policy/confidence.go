@@ -47,8 +47,9 @@ type Calibration struct {
 }
 
 // DefaultCalibration is what `gatewayd eval -replay -fit` made of the recorded
-// answers named in docs/gate.md.
-var DefaultCalibration = Calibration{Bias: 0, Share: 1, Candidates: -0.3}
+// answers named in docs/gate.md, each set counting the same. Models differ more
+// than votes can tell: fit your own.
+var DefaultCalibration = Calibration{Bias: -0.83, Share: 1.01, Certain: 0.38, LogProb: 1.2}
 
 // Of is the confidence in the leading answer, between 0 and 1.
 func (c Calibration) Of(t Tally) float64 {

@@ -39,47 +39,80 @@ func newton(all []evidence, frozen [5]bool) (w [5]float64) {
 			w[i] = 0
 		}
 	}
-	for range 50 {
-		var g [5]float64
-		var h [5][5]float64
-		for i := range w {
-			g[i] = pull * (w[i] - prior[i])
-			h[i][i] = pull
-		}
-		for _, e := range all {
-			x := e.tally.Features()
-			z := 0.0
-			for i := range w {
-				z += w[i] * x[i]
-			}
-			p := 1 / (1 + math.Exp(-z))
-			for i := range w {
-				g[i] += e.weight * (p - e.right) * x[i]
-				for j := range w {
-					h[i][j] += e.weight * p * (1 - p) * x[i] * x[j]
-				}
-			}
-		}
-		for i, f := range frozen {
-			if f {
-				g[i], h[i] = 0, [5]float64{}
-				for j := range h {
-					h[j][i] = 0
-				}
-				h[i][i] = 1
-			}
-		}
+	l := likelihood{all, prior, frozen}
+	for range 100 {
+		g, h := l.slope(w)
 		step := solve(h, g)
-		far := 0.0
-		for i := range w {
-			w[i] -= max(-2, min(step[i], 2)) // far steps overshoot where all is right or all wrong
-			far = max(far, math.Abs(step[i]))
+		now, next := l.loss(w), w
+		for scale := 1.0; scale > 1e-6; scale /= 2 { // a whole step may overshoot
+			for i := range w {
+				next[i] = w[i] - scale*step[i]
+			}
+			if l.loss(next) <= now {
+				break
+			}
 		}
-		if far < 1e-9 {
+		if now-l.loss(next) < 1e-9 {
 			break
 		}
+		w = next
 	}
 	return w
+}
+
+// likelihood is what a fit makes least of: the surprise of the evidence in nats,
+// and the pull.
+type likelihood struct {
+	all    []evidence
+	prior  [5]float64
+	frozen [5]bool
+}
+
+func (l likelihood) loss(w [5]float64) (sum float64) {
+	for i := range w {
+		sum += pull * (w[i] - l.prior[i]) * (w[i] - l.prior[i]) / 2
+	}
+	for _, e := range l.all {
+		z := logit(w, e.tally.Features())
+		// log(1+exp(z)) without overflow
+		sum += e.weight * (math.Max(z, 0) + math.Log1p(math.Exp(-math.Abs(z))) - e.right*z)
+	}
+	return sum
+}
+
+// slope is the gradient and the curvature.
+func (l likelihood) slope(w [5]float64) (g [5]float64, h [5][5]float64) {
+	for i := range w {
+		g[i] = pull * (w[i] - l.prior[i])
+		h[i][i] = pull
+	}
+	for _, e := range l.all {
+		x := e.tally.Features()
+		p := 1 / (1 + math.Exp(-logit(w, x)))
+		for i := range w {
+			g[i] += e.weight * (p - e.right) * x[i]
+			for j := range w {
+				h[i][j] += e.weight * p * (1 - p) * x[i] * x[j]
+			}
+		}
+	}
+	for i, f := range l.frozen {
+		if f {
+			g[i], h[i] = 0, [5]float64{}
+			for j := range h {
+				h[j][i] = 0
+			}
+			h[i][i] = 1
+		}
+	}
+	return g, h
+}
+
+func logit(w [5]float64, x []float64) (z float64) {
+	for i := range w {
+		z += w[i] * x[i]
+	}
+	return z
 }
 
 // solve solves h x = g, for an h that is positive definite.

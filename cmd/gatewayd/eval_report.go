@@ -52,15 +52,14 @@ func report(o evalOptions, set *evalSet, outcomes []outcome) *evalReport {
 	if o.price.Answer > 0 {
 		r.Price = inBits(o.price.Answer)
 	}
-	draw := resample(o.seed, len(rows))
-	r.Baselines = baselines(rows, draw)
+	draw, facts := resample(o.seed, len(rows)), set.known(o.seed)
+	r.Baselines, r.Question = facts.baselines, facts.question
 	local, majority, large := r.Baselines[0], r.Baselines[1], r.Baselines[2]
 	ours := &evalWay{Name: "tenbit"}
 	var asked, agreed int
 	for i, row := range rows {
 		out := outcomes[i]
 		ours.add(number(row.scores(out.final)), inBits(out.cost.Bits), float64(out.cost.WireUp), float64(out.cost.WireDown))
-		r.Question += float64(len(codec.Pack(codec.Default(), []byte(row.Question)))) / float64(len(rows))
 		r.Samples += float64(out.drawn) / float64(len(rows))
 		r.Modes[string(out.route)]++
 		if row.Large.Answer != "" {
@@ -80,6 +79,22 @@ func report(o evalOptions, set *evalSet, outcomes []outcome) *evalReport {
 		r.Extract, r.Verdicts = &texts, &verdicts
 	}
 	return r
+}
+
+// evalFacts are what a set comes to however its questions are asked.
+type evalFacts struct {
+	baselines []*evalWay
+	question  float64 // bytes of a question, coded
+}
+
+func (set *evalSet) known(seed uint64) *evalFacts {
+	if set.facts == nil {
+		set.facts = &evalFacts{baselines: baselines(set.rows, resample(seed, len(set.rows)))}
+		for _, row := range set.rows {
+			set.facts.question += float64(len(codec.Pack(codec.Default(), []byte(row.Question)))) / float64(len(set.rows))
+		}
+	}
+	return set.facts
 }
 
 func inBits(b tenbit.Bits) float64 { return float64(b) / float64(tenbit.Bit) }

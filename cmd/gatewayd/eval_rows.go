@@ -46,6 +46,8 @@ type evalSet struct {
 	now          *evalRow // the question under way: one at a time
 	local, large policy.Model
 	temperature  float64
+
+	facts *evalFacts // what does not depend on how the questions are asked; nil: not known yet
 }
 
 // readReplay reads a file of recorded answers. The samples of each question are

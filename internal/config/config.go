@@ -300,7 +300,7 @@ func DefaultEdge() Edge {
 		Local:  Model{Kind: "auto", URL: "http://127.0.0.1:11434", Timeout: 5 * time.Minute},
 		Remote: Remote{Kind: "none", Timeout: 5 * time.Minute, Twin: true, API: Model{Kind: "openai", Timeout: 5 * time.Minute}},
 		Policy: Policy{
-			Samples: 5, Parallel: 2, Temperature: 0.8, EarlyStop: "sure", Confidence: 0.95, LocalDown: "reject", Drafts: "auto", Rounds: 1,
+			Samples: 5, Parallel: 2, Temperature: 0.8, EarlyStop: "sure", Confidence: 0.85, LocalDown: "reject", Drafts: "auto", Rounds: 1,
 			Modes: []string{"accept", "select", "answer", "ask", "hint", "brief", "full", "plain"},
 			Price: Price{Bits: 100000, Large: 1, Scarcity: 1},
 		},
