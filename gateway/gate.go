@@ -47,16 +47,19 @@ func (g *Gateway) keep(ctx context.Context, o Order, d policy.Draft) (keep bool,
 	return false, ""
 }
 
-// left is the share that is left of the tenant's tightest window, 0 to 1. One who
-// wants no worse answers than configured pays the same to the end.
+// left is the share that is left of the tightest of the tenant's own windows on
+// bits, 0 to 1. One who wants no worse answers than configured pays the same to the end.
 func (g *Gateway) left(ctx context.Context, t tenbit.Tenant) float64 {
 	if g.Price.Scarcity == 0 || t.OnEmpty == tenbit.EmptyReject {
 		return 1
 	}
 	share := 1.0
 	for _, w := range t.Windows {
+		if w.Unit != tenbit.UnitBits {
+			continue
+		}
 		one := t
-		one.Windows = []tenbit.Window{w}
+		one.Windows, one.Above = []tenbit.Window{w}, nil
 		bits, _, err := g.Ledger.Left(ctx, one)
 		if err != nil || bits == 0 {
 			return 1 // the reservation will say what is wrong
