@@ -77,7 +77,7 @@ func (h *TenantHabits) of(t tenbit.TenantID) codec.Model {
 	if m, ok := h.all[t]; ok {
 		return m
 	}
-	return h.learner.Fresh()
+	return h.learner.Fresh(learnsHabits)
 }
 
 // learn notes a reply that was coded under m. Of replies at the same time one counts.

@@ -100,50 +100,60 @@ func (h Habits) after(a tenbit.Ask, r tenbit.Reply) Habits {
 type Experienced struct {
 	codec.Model
 	habits Habits
+	form   uint8 // what it learns
 }
 
 // Fingerprint tells habits apart, too.
 func (e *Experienced) Fingerprint() uint64 { return e.Model.Fingerprint() + e.habits.version }
 
-// Learner learns habits, and with Texts the texts that cross as well. It serves
+// The forms of what is learnt, as the link has them.
+const (
+	learnsTexts  = 1
+	learnsHabits = 2
+)
+
+// Learner learns habits, and with texts the texts that cross as well. It serves
 // both ends of the link.
 type Learner struct {
-	fresh *Experienced
+	model codec.Model
 	texts texts
 }
 
 // texts is a learner of texts.
 type texts interface {
 	Form() uint8
-	Fresh() codec.Model
+	Fresh(form uint8) codec.Model
 	After(m codec.Model, a tenbit.Ask, r tenbit.Reply) codec.Model
 }
 
-// NewLearner learns habits over m, or over what t learns where t isn't nil.
-func NewLearner(m codec.Model, t texts) *Learner {
-	if t != nil {
-		m = t.Fresh()
-	}
-	return &Learner{&Experienced{Model: m}, t}
-}
+// NewLearner learns habits over m, and what t learns where t isn't nil.
+func NewLearner(m codec.Model, t texts) *Learner { return &Learner{m, t} }
 
-// Form is 2, and more where texts are learnt.
+// Form is 2, and 3 where texts are learnt.
 func (l *Learner) Form() uint8 {
 	if l.texts != nil {
-		return 2 | l.texts.Form()
+		return learnsHabits | l.texts.Form()
 	}
-	return 2
+	return learnsHabits
 }
 
-// Fresh has seen nothing.
-func (l *Learner) Fresh() codec.Model { return l.fresh }
+// Fresh has seen nothing, and will learn that part of the form: an end that
+// learns texts and one that doesn't have habits in common.
+func (l *Learner) Fresh(form uint8) codec.Model {
+	if form&learnsTexts != 0 && l.texts != nil {
+		return &Experienced{Model: l.texts.Fresh(learnsTexts), form: form}
+	}
+	return &Experienced{Model: l.model, form: form &^ learnsTexts}
+}
 
 // After is m when it has seen a whole reply.
 func (l *Learner) After(m codec.Model, a tenbit.Ask, r tenbit.Reply) codec.Model {
-	e := m.(*Experienced)
-	next := &Experienced{e.Model, e.habits.after(a, r)}
-	if l.texts != nil {
-		next.Model = l.texts.After(e.Model, a, r)
+	next := *m.(*Experienced)
+	if next.form&learnsHabits != 0 {
+		next.habits = next.habits.after(a, r)
 	}
-	return next
+	if next.form&learnsTexts != 0 {
+		next.Model = l.texts.After(next.Model, a, r)
+	}
+	return &next
 }

@@ -23,7 +23,7 @@ func TestHabits(t *testing.T) {
 		}
 		return c.bits, c.reply
 	}
-	m := l.Fresh()
+	m := l.Fresh(learnsHabits)
 	fresh, _ := price(m, "24")
 	for range 50 {
 		_, r := price(m, "24")
@@ -43,7 +43,7 @@ func TestHabits(t *testing.T) {
 	if other, r := price(m, "18"); r.Answer != "18" || other > 25*tenbit.Bit {
 		t.Errorf("another answer costs %v", other)
 	}
-	if again, _ := price(l.Fresh(), "24"); again != fresh {
+	if again, _ := price(l.Fresh(learnsHabits), "24"); again != fresh {
 		t.Errorf("a fresh tenant pays %v, want %v", again, fresh)
 	}
 }
@@ -56,7 +56,7 @@ func TestHabitsUnderAnyLimit(t *testing.T) {
 		Request: request(t, "How many legs?"), Limit: 10 * tenbit.Bit, Modes: allModes,
 		Candidates: []tenbit.Candidate{{Answer: "24", Votes: 3}, {Answer: "8", Votes: 1}},
 	}
-	m := l.Fresh()
+	m := l.Fresh(learnsHabits)
 	for range 2000 {
 		m = l.After(m, ask, tenbit.Reply{Mode: tenbit.ModeAccept})
 	}

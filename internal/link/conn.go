@@ -20,13 +20,14 @@ const helloTimeout = 10 * time.Second
 
 // conn is one connection of an edge, at the origin.
 type conn struct {
-	srv   *Server
-	edge  *edge
-	ws    *websocket.Conn
-	model codec.Model    // nil: none in common
-	modes tenbit.ModeSet // that both ends know
-	key   key            // of digests
-	wg    sync.WaitGroup // followers
+	srv    *Server
+	edge   *edge
+	ws     *websocket.Conn
+	model  codec.Model    // nil: none in common
+	modes  tenbit.ModeSet // that both ends know
+	key    key            // of digests
+	learns uint8          // the form of what both ends learn
+	wg     sync.WaitGroup // followers
 
 	mu      sync.Mutex // guards all below
 	streams map[uint16]*follower
@@ -141,7 +142,8 @@ func (c *conn) hello(ctx context.Context) error {
 		c.modes &= noModel
 	}
 	if l := c.edge.memories.learner; c.model != nil && l != nil {
-		a.learns = l.Form()
+		c.learns = l.Form() & h.learns
+		a.learns = c.learns
 	}
 	if t := c.srv.cfg.Twin; t != nil && h.twin != 0 {
 		if a.twin = twinSame; h.twin != t.Fingerprint() {

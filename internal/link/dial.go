@@ -165,6 +165,9 @@ func (c *Client) hello(ctx context.Context, conn *websocket.Conn) (*session, err
 	if c.cfg.Model != nil {
 		h.models = []uint64{c.cfg.Model.Fingerprint()}
 	}
+	if l := c.pasts.learner; l != nil {
+		h.learns = l.Form()
+	}
 	if err := conn.Write(ctx, websocket.MessageBinary, h.append(nil)); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
@@ -181,6 +184,7 @@ func (c *Client) hello(ctx context.Context, conn *websocket.Conn) (*session, err
 	}
 	switch fr := fr.(type) {
 	case ack:
+		fr.learns &= h.learns
 		if int(fr.model) > len(h.models) {
 			break
 		}

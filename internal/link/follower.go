@@ -39,7 +39,7 @@ func (f *follower) ask(ctx, made context.Context, r *reply, a ask, size int64) {
 	k := kit{model: f.c.model, candidates: s.cfg.Candidates, key: f.c.key}
 	o := owner{tenant, [8]byte(a.id[:8])}
 	if a.shape&shapeHistory != 0 {
-		if k.history = e.memories.find(o, a.state, a.shape&shapeLearns != 0); k.history != nil {
+		if k.history = e.memories.find(o, f.c.learns, a.state, a.shape&shapeLearns != 0); k.history != nil {
 			k.model = k.history.model
 		}
 	}

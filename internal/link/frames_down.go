@@ -11,7 +11,7 @@ type ack struct {
 	model   uint8  // 1 + index of the model that both ends hold, 0: none
 	modes   uint64 // what the origin serves
 	streams uint16 // most requests at a time
-	learns  uint8  // the form of what the origin learns, 0: nothing
+	learns  uint8  // the form of what both ends learn, 0: nothing
 	twin    uint8  // the edge's small model at the origin
 	key     key    // of the digests of asks on this connection
 }

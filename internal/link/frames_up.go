@@ -15,6 +15,7 @@ type hello struct {
 	modes   tenbit.ModeSet
 	models  []uint64 // fingerprints, the edge's favourite first
 	twin    uint64   // fingerprint of the small model and its options, 0: none
+	learns  uint8    // the form of what the edge can learn, 0: nothing
 	rest    []byte   // of another version: unknown, the answer is a refusal
 }
 
@@ -34,6 +35,7 @@ func readHello(f *fields) frame {
 		}
 	}
 	h.twin = f.uint64()
+	h.learns = uint8(f.uint(maxForm))
 	return h
 }
 
@@ -48,7 +50,7 @@ func (h hello) append(b []byte) []byte {
 	for _, m := range h.models {
 		b = binary.BigEndian.AppendUint64(b, m)
 	}
-	return binary.BigEndian.AppendUint64(b, h.twin)
+	return binary.AppendUvarint(binary.BigEndian.AppendUint64(b, h.twin), uint64(h.learns))
 }
 
 // ask is a request. Its texts lie in payload; texts.go reads them.

@@ -17,10 +17,11 @@ const maxLearn = 64 << 10
 // and belong to one tenant each. Both ends must learn the same from the same
 // exchanges.
 type Learner interface {
-	// Form says what is learnt, 1 to 7: ends of different forms don't learn.
+	// Form says what can be learnt, a bit each, 1 to 7. Two ends learn what both can.
 	Form() uint8
-	// Fresh has learnt nothing. It is the same at both ends.
-	Fresh() codec.Model
+	// Fresh has learnt nothing and will learn that part of Form. It is the same
+	// at both ends.
+	Fresh(form uint8) codec.Model
 	// After is m when it has learnt a whole reply to an ask.
 	After(m codec.Model, a tenbit.Ask, r tenbit.Reply) codec.Model
 }
@@ -35,7 +36,7 @@ func NewTexts(m codec.Model) Texts { return Texts{codec.NewHistory(m)} }
 func (Texts) Form() uint8 { return 1 }
 
 // Fresh has learnt nothing.
-func (t Texts) Fresh() codec.Model { return t.fresh }
+func (t Texts) Fresh(uint8) codec.Model { return t.fresh }
 
 // After learns the request, the draft and the text of a whole full reply.
 func (Texts) After(m codec.Model, a tenbit.Ask, r tenbit.Reply) codec.Model {
@@ -58,9 +59,15 @@ func (Texts) After(m codec.Model, a tenbit.Ask, r tenbit.Reply) codec.Model {
 
 // history is what both ends hold of a tenant's exchanges. It is immutable.
 type history struct {
-	model codec.Model
+	form  uint8       // what it learns; 0: nothing was agreed on yet
+	model codec.Model // nil where form is 0
 	refs  []ref
 	chain uint64 // says what was exchanged, in its order; 0: nothing yet
+}
+
+// newHistory has learnt nothing.
+func newHistory(l Learner, form uint8) *history {
+	return &history{form: form, model: l.Fresh(form)}
 }
 
 // name tells a history from those before and after it. 0 is a fresh one.
@@ -99,7 +106,7 @@ func (h *history) link(x exchange) uint64 {
 
 // after is the history when it has learnt x.
 func (h *history) after(l Learner, x exchange) *history {
-	return &history{l.After(h.model, x.ask, x.reply), with(h.refs, newRef(x.ask, x.reply)), h.link(x)}
+	return &history{h.form, l.After(h.model, x.ask, x.reply), with(h.refs, newRef(x.ask, x.reply)), h.link(x)}
 }
 
 // maxHistory bounds the texts in all histories of one edge, in bytes, at each end.
@@ -140,7 +147,7 @@ func (ps *pasts) take(tenant tenbit.TenantID) (p *past, h *history) {
 		p.learns = true
 		return p, p.history
 	}
-	p = &past{tenant: tenant, history: &history{model: ps.learner.Fresh()}, learns: true}
+	p = &past{tenant: tenant, history: new(history), learns: true}
 	ps.all = append(ps.all, p)
 	ps.evict()
 	return p, p.history
@@ -197,16 +204,16 @@ type memories struct {
 	all []*memory
 }
 
-// find is the history of that name. learns says that the ask will change it: so
+// find is the history of that form and name. learns says that the ask will change it: so
 // the edge has no reply that would have. Nil: the edge must begin anew.
-func (m *memories) find(o owner, name uint8, learns bool) *history {
-	if m.learner == nil {
+func (m *memories) find(o owner, form, name uint8, learns bool) *history {
+	if m.learner == nil || form == 0 {
 		return nil
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for i, e := range m.all {
-		if e.owner != o {
+		if e.owner != o || e.now.form != form {
 			continue
 		}
 		m.all = append(append(m.all[:i:i], m.all[i+1:]...), e)
@@ -221,7 +228,7 @@ func (m *memories) find(o owner, name uint8, learns bool) *history {
 		case !learns && e.before != nil && e.before.name() == name:
 			return e.before
 		case name == 0:
-			e.before, e.now, e.next = nil, &history{model: m.learner.Fresh()}, nil
+			e.before, e.now, e.next = nil, newHistory(m.learner, form), nil
 		default:
 			return nil
 		}
@@ -230,14 +237,14 @@ func (m *memories) find(o owner, name uint8, learns bool) *history {
 	if name != 0 {
 		return nil
 	}
-	e := &memory{owner: o, now: &history{model: m.learner.Fresh()}}
+	e := &memory{owner: o, now: newHistory(m.learner, form)}
 	m.all = append(m.all, e)
 	m.evict()
 	return e.now
 }
 
 // keep notes what crossed under a history, until the edge says that it has it.
-// The result learns it ahead of time.
+// The result learns it ahead of time, and from then on only what was learnt is kept.
 func (m *memories) keep(o owner, h *history, x exchange) (learn func()) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"tenbit"
+	"tenbit/codec"
 )
 
 const learnable = "The keeper of the lamp at Cape Wrath counts twenty-one turns of the prism before he writes the hour into his book. "
@@ -133,7 +135,77 @@ func TestHistoryOfLongTexts(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := c.pasts.all[0].history.model; got != c.pasts.learner.Fresh() {
+	if got := c.pasts.all[0].history.model; got != c.pasts.learner.Fresh(1) {
 		t.Errorf("learnt, to %x", got.Fingerprint())
+	}
+}
+
+// noting is a learner of some forms that counts what it learns.
+type noting struct {
+	form  uint8
+	calls *atomic.Int32
+}
+
+// noted is its model.
+type noted struct {
+	codec.Model
+	form   uint8
+	learnt int
+}
+
+func (n noting) Form() uint8 { return n.form }
+
+func (noting) Fresh(form uint8) codec.Model { return &noted{codec.Default(), form, 0} }
+
+func (n noting) After(m codec.Model, _ tenbit.Ask, _ tenbit.Reply) codec.Model {
+	n.calls.Add(1)
+	next := *m.(*noted)
+	next.learnt++
+	return &next
+}
+
+// TestHistoryForms: ends that can learn different things learn what both can, and
+// the origin has learnt an exchange, and let go of its texts, before the next ask.
+func TestHistoryForms(t *testing.T) {
+	for _, tt := range []struct{ edge, origin, both uint8 }{
+		{3, 3, 3}, {3, 2, 2}, {2, 3, 2}, {2, 2, 2}, {1, 3, 1}, {1, 2, 0}, {2, 1, 0},
+	} {
+		t.Run(fmt.Sprint(tt.edge, tt.origin), func(t *testing.T) {
+			var far atomic.Int32
+			o := newOrigin(t, &echo{say: answer(learnable)}, func(s *ServerConfig) { s.Histories, s.Learner = 4, noting{tt.origin, &far} })
+			c := newClient(t, o.url, func(c *ClientConfig) { c.Histories, c.Learner = 4, noting{tt.edge, new(atomic.Int32)} })
+			const asks = 3
+			for i := range asks {
+				if _, err := c.Escalate(t.Context(), newAsk(t, testID(i), "What does the keeper do?")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := c.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if err := o.Shutdown(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			kept := c.pasts.all[0].history
+			if kept.form != tt.both {
+				t.Fatalf("the edge learns form %d, want %d", kept.form, tt.both)
+			}
+			if tt.both == 0 {
+				if n := len(o.edges[0].memories.all); n != 0 {
+					t.Errorf("the origin keeps %d histories, want none", n)
+				}
+				return
+			}
+			if far.Load() != asks {
+				t.Errorf("the origin learnt %d exchanges by itself, want %d", far.Load(), asks)
+			}
+			m := o.edges[0].memories.all[0]
+			if e := kept.model.(*noted); e.form != tt.both || e.learnt != asks {
+				t.Errorf("the edge learnt %d exchanges as form %d, want %d as %d", e.learnt, e.form, asks, tt.both)
+			}
+			if n := m.next().model.(*noted); n.form != tt.both || n.learnt != asks || m.chain != kept.chain {
+				t.Errorf("the origin learnt %d exchanges as form %d, want %d as %d", n.learnt, n.form, asks, tt.both)
+			}
+		})
 	}
 }

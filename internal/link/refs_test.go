@@ -73,7 +73,7 @@ func TestConversation(t *testing.T) {
 type still struct{}
 
 func (still) Form() uint8                                                   { return 7 }
-func (still) Fresh() codec.Model                                            { return codec.Default() }
+func (still) Fresh(uint8) codec.Model                                       { return codec.Default() }
 func (still) After(m codec.Model, _ tenbit.Ask, _ tenbit.Reply) codec.Model { return m }
 
 var sixKilobytes = func() string {

@@ -125,7 +125,7 @@ func (r *request) run(ctx context.Context) (tenbit.Reply, error) {
 // forget begins the tenant's history anew, since the ends no longer agree.
 func (r *request) forget() {
 	if r.history != nil {
-		r.history, r.coded = &history{model: r.c.pasts.learner.Fresh()}, false
+		r.history, r.coded = new(history), false
 	}
 }
 
@@ -222,7 +222,10 @@ func (r *request) try(ctx context.Context, s *session, plain bool) (tenbit.Reply
 func (r *request) pack(s *session, t tenbit.Ask, model codec.Model) (ask, error) {
 	k := kit{model: model, candidates: r.c.cfg.Candidates, key: s.key, twin: s.twin && !r.show && s.misses.Load() < maxTwinMisses}
 	r.model, r.coded = s.model, false
-	if r.history != nil && model != nil && s.learn == r.c.pasts.learner.Form() {
+	if r.history != nil && model != nil && s.learn != 0 {
+		if r.history.form != s.learn {
+			r.history = newHistory(r.c.pasts.learner, s.learn)
+		}
 		k.history, k.model, k.learns = r.history, r.history.model, r.past != nil
 		r.model, r.coded = k.model, true
 	}

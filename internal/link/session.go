@@ -21,7 +21,7 @@ type session struct {
 	model codec.Model // nil: none in common
 	modes tenbit.ModeSet
 	most  int   // streams
-	learn uint8 // the form of what the origin learns
+	learn uint8 // the form of what both ends learn
 	twin  bool  // the origin runs the same small model
 	key   key   // of digests
 
