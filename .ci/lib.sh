@@ -30,6 +30,12 @@ install_tools() {
 	[[ -x $tools/staticcheck ]] || GOBIN=$tools go install honnef.co/go/tools/cmd/staticcheck@v0.8.2
 }
 
+# install_clients fetches the OpenAI clients that the tests drive, as pinned.
+install_clients() {
+	test/client/install.sh
+	(cd test/goclients && go mod download)
+}
+
 # install_lint is for `make lint`; CI does without, since it takes minutes to build.
 install_lint() {
 	[[ -x $tools/golangci-lint ]] || GOBIN=$tools go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
@@ -47,6 +53,7 @@ formatted() {
 tidy() {
 	go mod tidy -diff
 	(cd test/ollama && go mod tidy -diff)
+	(cd test/goclients && go mod tidy -diff && go vet .)
 }
 
 # reproducible builds the program twice, in two folders and with two build

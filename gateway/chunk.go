@@ -60,7 +60,7 @@ func (c chunks) end(i int, a tenbit.Answer) error {
 
 func (c chunks) close(failed *Error) error {
 	if failed != nil {
-		return c.last(fmt.Sprintf("data: %s\n\n", failed.body()))
+		return c.broken(failed)
 	}
 	if c.usage {
 		u, err := json.Marshal(c.c.usage(len(c.c.answers)))

@@ -214,7 +214,7 @@ func (t textChunks) end(i int, a tenbit.Answer) error {
 
 func (t textChunks) close(failed *Error) error {
 	if failed != nil {
-		return t.last(fmt.Sprintf("data: %s\n\n", failed.body()))
+		return t.broken(failed)
 	}
 	if t.usage {
 		out := t.v.object(t.c, []textChoice{})

@@ -189,6 +189,15 @@ func (s *events) write(b []byte) error {
 	return s.ctl.Flush()
 }
 
+// broken writes an error as the last event. The meter's comment follows it: a
+// client takes lines before the error that hold no data for a part of it.
+func (s *events) broken(e *Error) error {
+	if err := s.write(fmt.Appendf(nil, "data: %s\n\n", e.body())); err != nil {
+		return err
+	}
+	return s.write(s.closing)
+}
+
 // last writes the meter's comment and a last event.
 func (s *events) last(event string) error {
 	return s.write(append(s.closing, event...))

@@ -63,12 +63,12 @@ type message struct {
 	ToolCalls json.RawMessage `json:"tool_calls"`
 }
 
-// newOpenAI starts the client, and skips the test where Node.js or the package
-// is missing.
-func newOpenAI(t *testing.T) *openAI {
+// nodeModules finds the npm clients and Node.js, and skips the test where one is
+// missing.
+func nodeModules(t *testing.T) (modules, node string) {
 	t.Helper()
 	path, err := exec.Command("client/install.sh", "-n").Output()
-	modules := strings.TrimSpace(string(path))
+	modules = strings.TrimSpace(string(path))
 	if err == nil {
 		_, err = os.Stat(modules)
 	}
@@ -76,6 +76,14 @@ func newOpenAI(t *testing.T) *openAI {
 	if err != nil || lookErr != nil {
 		missing(t, "node", "node.js is not there or test/client/install.sh has not run")
 	}
+	return modules, node
+}
+
+// newOpenAI starts the client, and skips the test where Node.js or the package
+// is missing.
+func newOpenAI(t *testing.T) *openAI {
+	t.Helper()
+	modules, node := nodeModules(t)
 	cmd := exec.Command(node, "client/client.cjs")
 	cmd.Env = append(os.Environ(), "NODE_PATH="+modules)
 	cmd.Stderr = os.Stderr

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the OpenAI client that the black-box tests drive, outside the
+# Installs the OpenAI clients that the black-box tests drive, outside the
 # repository, by the lock file's hash, and prints its node_modules folder.
 #
 #   install.sh       install if missing, print the path
