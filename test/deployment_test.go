@@ -25,6 +25,7 @@ type deployment struct {
 	Origin *process
 
 	admin      string // base URL of the edge's admin listener
+	originAt   string // the same of the origin's
 	edgeConfig tree
 	local      atomic.Pointer[string] // what the local model says, where a test has changed it
 	large      atomic.Pointer[string] // the same of the large one
@@ -51,6 +52,7 @@ func deploy(t *testing.T, local, large func(fake.Received) fake.Behaviour, chang
 	}
 	t.Cleanup(func() { d.discreet(t, key, token, keySecret) })
 	d.Origin = start(t, "origin", origin)
+	d.originAt = "http://" + origin["admin"].(tree)["listen"].(string)
 	d.Link = fake.NewProxy(t, d.Origin.Addr)
 	scheme := "ws://"
 	if origin["tls"] != nil {
@@ -87,11 +89,17 @@ func unless(text *atomic.Pointer[string], script func(fake.Received) fake.Behavi
 	}
 }
 
-// metric sums the samples of a metric whose labels contain want, -1 where there
-// are none.
+// metric sums the samples of an edge's metric whose labels contain want, -1 where
+// there are none.
 func (d *deployment) metric(t *testing.T, name, want string) float64 {
 	t.Helper()
-	resp, err := http.Get(d.admin + "/metrics")
+	return metricAt(t, d.admin, name, want)
+}
+
+// metricAt is metric at an admin listener.
+func metricAt(t *testing.T, admin, name, want string) float64 {
+	t.Helper()
+	resp, err := http.Get(admin + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}
