@@ -41,9 +41,9 @@ type adaptive interface {
 	adapted(adapter int, context [][]byte) Predictor
 }
 
-// prime shows p the bytes of a context.
-func prime(p Predictor, context []byte) {
-	for _, b := range context {
+// Prime shows p a text that both ends hold.
+func Prime(p Predictor, text []byte) {
+	for _, b := range text {
 		for i := 7; i >= 0; i-- {
 			p.P()
 			p.Update(int(b>>i) & 1)

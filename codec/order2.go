@@ -25,7 +25,7 @@ func (order2) Predictor(context ...[]byte) Predictor {
 	}
 	p.select3()
 	for _, c := range context {
-		prime(p, c)
+		Prime(p, c)
 	}
 	return p
 }

@@ -174,7 +174,7 @@ func TestVoteOnForms(t *testing.T) {
 			ask := d.Ask(req)
 			ask.Limit, ask.Modes = 4000*tenbit.Bit, allModes
 			e := codec.NewEncoder()
-			if err := (CandidateCoder{}).Write(e, ask); err != nil {
+			if err := (CandidateCoder{}).Write(e, ask, nil); err != nil {
 				t.Fatal(err)
 			}
 			dec := codec.NewDecoder()
@@ -182,7 +182,7 @@ func TestVoteOnForms(t *testing.T) {
 			dec.End()
 			crossed := ask
 			crossed.Candidates = nil
-			if crossed.Candidates, err = (CandidateCoder{}).Read(dec, crossed); err != nil {
+			if crossed.Candidates, err = (CandidateCoder{}).Read(dec, crossed, nil); err != nil {
 				t.Fatal(err)
 			}
 			for i, v := range tt.votes {

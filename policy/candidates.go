@@ -16,19 +16,20 @@ import (
 // ready. It implements the link's Candidates.
 type CandidateCoder struct{}
 
-// Write appends the candidates of a. Errors: there are none or too many, they
+// Write appends the candidates of a, with the codec's model primed with its
+// request, or nil. Errors: there are none or too many, they
 // are not in order, or one cannot be a final answer.
-func (CandidateCoder) Write(e *codec.Encoder, a tenbit.Ask) error {
+func (CandidateCoder) Write(e *codec.Encoder, a tenbit.Ask, primed func() codec.Predictor) error {
 	if err := final(a.Candidates); err != nil {
 		return err
 	}
-	_, err := codeCandidates(writer{e}, a.Request, a.Candidates)
+	_, err := codeCandidates(writer{e}, a.Request, a.Candidates, primed)
 	return err
 }
 
 // Read reads what Write wrote; a has the request only.
-func (CandidateCoder) Read(d *codec.Decoder, a tenbit.Ask) ([]tenbit.Candidate, error) {
-	cs, err := codeCandidates(reader{d}, a.Request, nil)
+func (CandidateCoder) Read(d *codec.Decoder, a tenbit.Ask, primed func() codec.Predictor) ([]tenbit.Candidate, error) {
+	cs, err := codeCandidates(reader{d}, a.Request, nil, primed)
 	if err == nil {
 		err = final(cs)
 	}
@@ -38,16 +39,18 @@ func (CandidateCoder) Read(d *codec.Decoder, a tenbit.Ask) ([]tenbit.Candidate, 
 // final reports a candidate that cannot be a final answer.
 func final(cs []tenbit.Candidate) error {
 	for _, c := range cs {
-		if len(c.Answer) > maxAnswer || kindOf(c.Answer) == KindText && strings.ContainsAny(c.Answer, "\r\n") {
+		if len(c.Answer) > maxAnswer || !oneLine(c.Answer) {
 			return errors.New("candidate is not a final answer")
 		}
 	}
 	return nil
 }
 
+func oneLine(s string) bool { return !strings.ContainsAny(s, "\r\n") }
+
 // codeCandidates walks over a list of candidates: after each whether there is
 // another, its votes, which are no more than those of the one before, and the answer.
-func codeCandidates(c coder, req tenbit.Request, cs []tenbit.Candidate) ([]tenbit.Candidate, error) {
+func codeCandidates(c coder, req tenbit.Request, cs []tenbit.Candidate, primed func() codec.Predictor) ([]tenbit.Candidate, error) {
 	var out []tenbit.Candidate
 	for i := 0; i == 0 || i < maxCandidates; i++ {
 		var now tenbit.Candidate
@@ -64,7 +67,7 @@ func codeCandidates(c coder, req tenbit.Request, cs []tenbit.Candidate) ([]tenbi
 		if now.Votes, err = codeVotes(c, now.Votes, out); err != nil {
 			return nil, err
 		}
-		if now, err = codeCandidate(c, req, out, now); err != nil {
+		if now, err = codeCandidate(c, req, out, now, primed); err != nil {
 			return nil, err
 		}
 		out = append(out, now)
@@ -76,13 +79,16 @@ func codeCandidates(c coder, req tenbit.Request, cs []tenbit.Candidate) ([]tenbi
 }
 
 // codeCandidate walks over what one candidate says.
-func codeCandidate(c coder, req tenbit.Request, before []tenbit.Candidate, now tenbit.Candidate) (tenbit.Candidate, error) {
+func codeCandidate(c coder, req tenbit.Request, before []tenbit.Candidate, now tenbit.Candidate, primed func() codec.Predictor) (tenbit.Candidate, error) {
 	hashed, err := c.symbol(b2i(now.Hash != 0), hashOdds(req, before))
 	if err != nil {
 		return now, err
 	}
 	if hashed == 0 {
-		l := newLiteral(tenbit.Ask{Request: req, Candidates: before}, nil)
+		if len(before) >= maxPrimed { // what the model costs stays bounded
+			primed = nil
+		}
+		l := newLiteral(tenbit.Ask{Request: req, Candidates: before}, nil, primed)
 		now.Answer, err = l.code(c, now.Answer)
 		return now, err
 	}
@@ -124,7 +130,7 @@ func hashed(req tenbit.Request, cs []tenbit.Candidate) []tenbit.Candidate {
 			c.Hash, c.Answer = hashOf(req, c.Answer), ""
 		} else if i > 0 && len(c.Answer) > 6 && kindOf(c.Answer) == KindText {
 			e := codec.NewEncoder()
-			l := newLiteral(tenbit.Ask{Request: req, Candidates: out}, nil)
+			l := newLiteral(tenbit.Ask{Request: req, Candidates: out}, nil, nil)
 			if _, err := l.code(writer{e}, c.Answer); err != nil || tenbit.Bits(e.Millibits()) > dearer {
 				c.Hash, c.Answer = hashOf(req, c.Answer), ""
 			}

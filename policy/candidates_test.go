@@ -20,7 +20,7 @@ func FuzzCandidates(f *testing.F) {
 		{{Answer: "C", Votes: 1 << 16}},
 	} {
 		e := codec.NewEncoder()
-		if err := (CandidateCoder{}).Write(e, tenbit.Ask{Request: req, Candidates: cs}); err != nil {
+		if err := (CandidateCoder{}).Write(e, tenbit.Ask{Request: req, Candidates: cs}, nil); err != nil {
 			f.Fatal(err)
 		}
 		f.Add(e.Finish())
@@ -29,7 +29,7 @@ func FuzzCandidates(f *testing.F) {
 		d := codec.NewDecoder()
 		d.Feed(p)
 		d.End()
-		cs, err := CandidateCoder{}.Read(d, tenbit.Ask{Request: req})
+		cs, err := CandidateCoder{}.Read(d, tenbit.Ask{Request: req}, nil)
 		if err != nil || d.Finish() != nil {
 			return
 		}
@@ -37,13 +37,13 @@ func FuzzCandidates(f *testing.F) {
 			t.Fatalf("%d candidates", len(cs))
 		}
 		e := codec.NewEncoder()
-		if err := (CandidateCoder{}).Write(e, tenbit.Ask{Request: req, Candidates: cs}); err != nil {
+		if err := (CandidateCoder{}).Write(e, tenbit.Ask{Request: req, Candidates: cs}, nil); err != nil {
 			t.Fatalf("%+v was read and is not written: %v", cs, err)
 		}
 		again := codec.NewDecoder()
 		again.Feed(append(e.Take(), e.Finish()...))
 		again.End()
-		got, err := CandidateCoder{}.Read(again, tenbit.Ask{Request: req})
+		got, err := CandidateCoder{}.Read(again, tenbit.Ask{Request: req}, nil)
 		if diff := cmp.Diff(cs, got, cmpopts.EquateEmpty()); err != nil || diff != "" {
 			t.Errorf("%v\n%s", err, diff)
 		}

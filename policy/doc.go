@@ -10,9 +10,9 @@
 //	mode                 under modeOdds
 //	select: index        votes squared, less the candidate that accept names
 //	answer: kind         number, letter or text, by the leading candidate's
-//	  number             sign, then digits, point and end: see numbers
+//	  number             bytes and end: see guess.numbers
 //	  letter             uniform over the choices offered
-//	  text               bytes and end: see terms
+//	  text               bytes and end: see guess.terms
 //	full:   form         text, or message: content, tool calls, refusal
 //	        texts        the codec's model, primed with prompt and draft
 //	        finish       stop, length, tool_calls, content_filter or cut

@@ -4,70 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-
-	"tenbit"
 )
-
-// An expert knows something about short answers that a count of characters
-// doesn't show. Given the answer so far and what [terms] expects next, in
-// 2^-termBits, it says what it expects; what it has no opinion on is left as it was.
-type expert interface {
-	expect(so string, p []uint64) []uint64
-}
-
-func newExperts(ask tenbit.Ask) []expert {
-	experts := []expert{newVocabulary(ask)}
-	if len(ask.Candidates) > 0 {
-		experts = append(experts, shape(ask.Candidates[0].Answer))
-	}
-	return experts
-}
-
-// panel mixes experts by how well they have done in this answer.
-type panel struct {
-	experts []expert
-	weights []uint64   // of what the terms expect, then of each expert; they sum to about 2^weightBits
-	said    [][]uint64 // what each expects next
-}
-
-const (
-	weightBits = 16
-	leastShare = 1 << (weightBits - 6) // of any weight, so that an expert can come back
-)
-
-func newPanel(experts []expert) *panel {
-	m := &panel{experts: experts, weights: make([]uint64, 1+len(experts)), said: make([][]uint64, 1+len(experts))}
-	m.weights[0] = 1 << weightBits / 2
-	for i := range experts {
-		m.weights[i+1] = 1 << weightBits / 2 / uint64(len(experts))
-	}
-	return m
-}
-
-func (m *panel) odds(so string, p []uint64) []uint64 {
-	m.said[0] = p
-	for i, e := range m.experts {
-		m.said[i+1] = e.expect(so, p)
-	}
-	mixed := make([]uint64, len(p))
-	for i, said := range m.said {
-		for sym, v := range said {
-			mixed[sym] += v * m.weights[i] >> weightBits
-		}
-	}
-	return mixed
-}
-
-func (m *panel) learn(sym int) {
-	var sum uint64
-	for i, said := range m.said {
-		m.weights[i] = max(m.weights[i]*said[sym]>>weightBits, 1) // under 2^33
-		sum += m.weights[i]
-	}
-	for i := range m.weights {
-		m.weights[i] = max(m.weights[i]<<weightBits/sum, leastShare)
-	}
-}
 
 // vocabulary expects the words of the question, and the days or months where it
 // names one.
@@ -81,10 +18,10 @@ var (
 	months   = strings.Fields("January February March April May June July August September October November December")
 )
 
-func newVocabulary(ask tenbit.Ask) vocabulary {
+func newVocabulary(g *guess) vocabulary {
 	var v vocabulary
-	all := wordRun.FindAllString(tail(ask.Request.Question()), -1)
-	for _, c := range ask.Candidates[:min(len(ask.Candidates), maxCandidates)] {
+	all := wordRun.FindAllString(g.question, -1)
+	for _, c := range g.candidates {
 		all = append(all, wordRun.FindAllString(c.Answer, -1)...)
 	}
 	for _, w := range all[max(0, len(all)-maxVocabulary):] {
@@ -105,12 +42,12 @@ func newVocabulary(ask tenbit.Ask) vocabulary {
 	return v
 }
 
-func (v vocabulary) expect(so string, p []uint64) []uint64 {
+func (v vocabulary) next(so []byte) []uint64 {
 	i := len(so)
 	for i > 0 && letter(so[i-1]) {
 		i--
 	}
-	begun := so[i:]
+	begun := string(so[i:])
 	counts := make([]uint64, termSymbols)
 	var n, whole uint64
 	for _, w := range v {
@@ -123,23 +60,17 @@ func (v vocabulary) expect(so string, p []uint64) []uint64 {
 		}
 	}
 	if n+whole == 0 {
-		return p
+		return level
 	}
-	// Behind a word comes no letter; which sign, the terms know better.
-	var other uint64
-	for sym, o := range p {
+	// Behind a word comes no letter; which sign, others know better.
+	const signs = termSymbols - 2*26
+	for sym := range counts {
+		counts[sym] = counts[sym] << termBits / (n + whole)
 		if sym == termEnd || !letter(byte(sym)) {
-			other += o
+			counts[sym] += whole << termBits / (n + whole) / signs
 		}
 	}
-	q := make([]uint64, termSymbols)
-	for sym, o := range p {
-		q[sym] = counts[sym] << termBits / (n + whole)
-		if whole > 0 && other > 0 && (sym == termEnd || !letter(byte(sym))) {
-			q[sym] += (o << (64 - termBits - 1) / other) * whole / (n + whole) << 1
-		}
-	}
-	return q
+	return counts
 }
 
 func letter(b byte) bool { return b|0x20 >= 'a' && b|0x20 <= 'z' }
@@ -149,24 +80,24 @@ func letter(b byte) bool { return b|0x20 >= 'a' && b|0x20 <= 'z' }
 // letters and digits.
 type shape string
 
-func (s shape) expect(so string, p []uint64) []uint64 {
+func (s shape) next(so []byte) []uint64 {
 	if len(so) > len(s) || s == "" {
-		return p
+		return level
 	}
 	for i := range len(so) {
 		if digit(so[i]) != digit(s[i]) || letter(so[i]) != letter(s[i]) {
-			return p
+			return level
 		}
 	}
 	q := make([]uint64, termSymbols)
 	const sure = 1 << termBits / 16 * 15
 	at := len(so)
-	follows := s[0] == '{' && so == string(s[:at])
+	follows := s[0] == '{' && string(so) == string(s[:at])
 	switch {
 	case at == len(s):
 		q[termEnd] = sure
 	case letter(s[at]) && !follows:
-		return p
+		return level
 	case digit(s[at]):
 		each := uint64(sure / 10)
 		if follows {
@@ -179,7 +110,7 @@ func (s shape) expect(so string, p []uint64) []uint64 {
 	default:
 		q[s[at]] = sure
 	}
-	for sym, o := range p {
+	for sym, o := range level {
 		q[sym] += o / 16
 	}
 	return q

@@ -5,6 +5,7 @@ import (
 	"regexp"
 
 	"tenbit"
+	"tenbit/codec"
 )
 
 // maxDigits bounds the digits of a number, the point included; longer ones are text.
@@ -14,13 +15,14 @@ const maxDigits = 40
 type literal struct {
 	kinds   []uint32
 	letters []uint32
-	numbers numbers
-	terms   terms
+	guess   *guess
 }
 
-func newLiteral(ask tenbit.Ask, habits *Habits) *literal {
-	l := &literal{kinds: []uint32{64, 16, 64}}
+// newLiteral knows what ask says and how the tenant's answers went. primed gives
+// the codec's model after the prompt, nil where there is none.
+func newLiteral(ask tenbit.Ask, habits *Habits, primed func() codec.Predictor) *literal {
 	q := tail(ask.Request.Question())
+	l := &literal{kinds: []uint32{64, 16, 64}, guess: newGuess(ask, shortAnswers().fields[fieldOf(q)], primed)}
 	offer := offered(q)
 	if len(ask.Candidates) > 0 {
 		// The leading candidate tells what kind of answer the question wants.
@@ -36,8 +38,6 @@ func newLiteral(ask tenbit.Ask, habits *Habits) *literal {
 		l.kinds[KindLetter] = 256
 	}
 	l.letters = letterOdds(offer, ask.Candidates)
-	l.numbers = newNumbers(ask)
-	l.terms = newTerms(ask)
 	return l
 }
 
@@ -50,18 +50,23 @@ func (l *literal) code(c coder, a string) (string, error) {
 	}
 	switch Kind(i) {
 	case KindNumber:
-		a, err = l.numbers.code(c, a)
+		a, err = textOf(c, l.guess.numbers(), a, maxDigits)
 	case KindLetter:
 		var letter int
 		letter, err = c.symbol(int((a + "A")[0]-'A'), l.letters)
 		a = string(rune('A' + letter))
 	default:
-		a, err = l.terms.code(c, a)
+		a, err = textOf(c, l.guess.terms(), a, maxAnswer)
 	}
-	if err == nil && kindOf(a) != Kind(i) {
+	if err == nil && (kindOf(a) != Kind(i) || !oneLine(a)) {
 		err = fmt.Errorf("answer coded as kind %d is of another", i)
 	}
 	return a, err
+}
+
+func textOf(c coder, p codec.Predictor, a string, most int) (string, error) {
+	b, err := c.text(p, []byte(a), most)
+	return string(b), err
 }
 
 var canonical = regexp.MustCompile(`^(?:0|-?[1-9][0-9]*|-?(?:0|[1-9][0-9]*)\.[0-9]*[1-9])$`)

@@ -1,70 +1,57 @@
 package policy
 
 import (
-	"errors"
 	"regexp"
 	"strconv"
 	"strings"
 	"sync"
-
-	"tenbit"
 )
 
-// numbers codes a number character by character under a mixture of a general
+// numbers expects a number character by character, as a mixture of a general
 // prior on short numbers with the numbers that both ends can read or compute:
 // those in the question and the draft, and sums, differences, products and
-// quotients of two of the question's. The mixture is Bayesian, in integers: the
-// prior's mass shrinks by what it gave to the characters so far, the known
-// numbers' mass is that of those which still match.
+// quotients of two of the question's, or of one and a candidate. The mixture is
+// Bayesian, in integers: the prior's mass shrinks by what it gave to the characters
+// so far, the known numbers' mass is that of those which still match.
 type numbers struct {
-	known map[string]uint64 // without sign, mass of each
-	prior uint64            // mass of the prior
-	point uint64            // weight of a decimal point in the prior, of 1024
-	brief bool              // no more than two digits fit
-	minus []uint32          // odds of no sign and a minus
+	counts               counts
+	asked, reckoned, led []string
+	known                map[string]uint64 // without sign, mass of each
+	point                uint64            // weight of a decimal point in the prior, of 1024
+	minus                uint64            // of a minus sign, of 32
 }
 
-// Masses. The three kinds of known numbers share half of what the prior has.
+// Masses. The kinds of known numbers share what they have.
 const (
 	massPrior  = 1 << 30
 	massAsked  = massPrior / 4 // shared by the numbers of the question
 	massDraft  = massPrior / 4 // shared by the numbers of the draft
 	massReckon = massPrior / 2 // shared by what two numbers of the question make
+	massLed    = massPrior / 4 // shared by what one of them and a candidate make
 )
 
-const (
-	symPoint = 10
-	symEnd   = 11
-)
+// maxAsked bounds the numbers of a question that take part: the last ones.
+const maxAsked = 24
 
 var figure = regexp.MustCompile(`[0-9][0-9,]*(?:\.[0-9]+)?`)
 
-func newNumbers(ask tenbit.Ask) numbers {
-	n := numbers{known: map[string]uint64{}, prior: massPrior, point: 16, minus: []uint32{31, 1}}
-	q := figures(tail(ask.Request.Question()), 24)
-	var draft []string
-	if ask.Draft != nil {
-		draft = figures(tail(ask.Draft.Content), 48)
-	}
-	n.share(q, massAsked)
-	n.share(draft, massDraft)
-	n.share(reckon(q), massReckon)
-	for _, c := range ask.Candidates[:min(len(ask.Candidates), maxCandidates)] {
+func newNumbers(g *guess, asked, reckoned, led []string) numbers {
+	n := numbers{counts: g.learnt.counts, asked: asked, reckoned: reckoned, led: led, known: map[string]uint64{}, point: 16, minus: 1}
+	n.share(asked, massAsked)
+	n.share(figures(g.draft, 2*maxAsked), massDraft)
+	n.share(reckoned, massReckon)
+	n.share(led, massLed)
+	for _, c := range g.candidates {
 		if strings.HasPrefix(c.Answer, "-") {
-			n.minus = []uint32{3, 1}
+			n.minus = 8
 		}
-		if kindOf(c.Answer) != KindNumber {
-			continue
-		}
-		if strings.Contains(c.Answer, ".") {
+		if kindOf(c.Answer) == KindNumber && strings.Contains(c.Answer, ".") {
 			n.point = 128
 		}
-		delete(n.known, strings.TrimPrefix(c.Answer, "-")) // it would be selected
 	}
-	if ask.Limit <= tight {
-		n.prior *= 8 // what fits must fit whatever it is
+	for _, a := range g.none {
+		delete(n.known, strings.TrimPrefix(a, "-"))
 	}
-	n.brief = ask.Limit <= tenBits
 	return n
 }
 
@@ -134,96 +121,90 @@ func reckon(vs []string) []string {
 	return out
 }
 
-// code walks over the number a.
-func (n numbers) code(c coder, a string) (string, error) {
-	sign := 0
-	if strings.HasPrefix(a, "-") {
-		sign = 1
-	}
-	sign, err := c.symbol(sign, n.minus)
-	if err != nil {
-		return "", err
-	}
-	a = strings.TrimPrefix(a, "-")
-	var out []byte
-	left := n.prior
-	for {
-		weights := n.guess(string(out))
-		sum := uint64(0)
-		for _, w := range weights {
-			sum += w
-		}
-		odds := make([]uint64, len(weights))
-		for i, w := range weights {
-			odds[i] = left / sum * w
-		}
-		for v, mass := range n.known {
-			if strings.HasPrefix(v, string(out)) {
-				odds[symbolAt(v, len(out))] += mass
+// next weighs what comes after so, for [codec.Symbols].
+func (n numbers) next(so []byte) []uint64 {
+	body := strings.TrimPrefix(string(so), "-")
+	left := uint64(massPrior)
+	var w [termSymbols]uint64
+	for i := 0; ; i++ {
+		sum := n.guess(body[:i], &w)
+		if i == len(body) {
+			for sym := range w {
+				w[sym] = left / sum * w[sym]
 			}
+			break
 		}
-		i, err := c.symbol(symbolAt(a, len(out)), spread(odds))
-		if err != nil {
-			return "", err
-		}
-		left = max(left/sum*weights[i], 1)
-		switch {
-		case i == symEnd:
-			return "-"[:sign] + string(out), nil
-		case len(out) == maxDigits:
-			return "", errors.New("number without an end")
-		case i == symPoint:
-			out = append(out, '.')
-		default:
-			out = append(out, byte('0'+i))
+		left = max(left/sum*w[body[i]], 1)
+	}
+	for v, mass := range n.known {
+		if strings.HasPrefix(v, body) {
+			w[after(v, len(body))] += mass
 		}
 	}
+	if len(so) == 0 {
+		var sum uint64
+		for _, v := range w {
+			sum += v
+		}
+		w['-'] = sum / (32 - n.minus) * n.minus
+	}
+	return w[:]
 }
 
-func symbolAt(v string, i int) int {
-	switch {
-	case i >= len(v):
-		return symEnd
-	case v[i] == '.':
-		return symPoint
+// after is the symbol of v at i.
+func after(v string, i int) int {
+	if i < len(v) {
+		return int(v[i])
 	}
-	return int(v[i] - '0')
+	return termEnd
 }
 
-// guess are the prior's weights of the ten digits, the point and the end after
-// so, of about 1024: as short answers go, or where only two digits fit, evenly.
-func (n numbers) guess(so string) []uint64 {
-	w := make([]uint64, 12)
-	if n.brief {
-		w[symEnd], w[symPoint] = []uint64{1, 160, 960}[min(len(so), 2)], 1
-		if so == "0" {
-			w[symEnd] = 960
-		}
-		for i := range 10 {
-			w[i] = max((1024-w[symEnd]-w[symPoint])/10, 1)
-		}
-		return w
-	}
-	p := shortOdds([]byte("\n"+so), figuresPrior())
-	for i := range 10 {
-		w[i] = p['0'+i] >> (termBits - 10)
-	}
-	w[symPoint], w[symEnd] = max(p['.']>>(termBits-10), n.point), p[termEnd]>>(termBits-10)
+// guess are the prior's weights after so, of about 1024, and their sum: as short
+// answers go, in normal form.
+func (n numbers) guess(so string, w *[termSymbols]uint64) (sum uint64) {
+	p := n.counts.odds([]byte("\n"+so), figuresPrior())
+	clear(w[:])
 	_, part, dot := strings.Cut(so, ".")
-	switch {
-	case so == "":
-		w[symPoint], w[symEnd] = 0, 0
-	case so == "0":
-		clear(w[:10])
-	case dot:
-		if w[symPoint] = 0; part == "" {
-			w[symEnd] = 0
+	for d := '0'; d <= '9'; d++ {
+		if so != "0" {
+			w[d] = p[d] >> (termBits - 10)
+		}
+		w[d] = max(w[d], 1)
+	}
+	w['.'], w[termEnd] = 1, 1
+	if so != "" && !dot {
+		w['.'] = max(p['.']>>(termBits-10), n.point)
+	}
+	if so != "" && (!dot || part != "") {
+		w[termEnd] = max(p[termEnd]>>(termBits-10), 1)
+	}
+	for _, v := range w {
+		sum += v
+	}
+	return sum
+}
+
+// oneOf expects one of these numbers, without sign, each alike.
+type oneOf []string
+
+// next weighs what comes after so, for [codec.Symbols].
+func (vs oneOf) next(so []byte) []uint64 {
+	body := strings.TrimPrefix(string(so), "-")
+	var n uint64
+	p := make([]uint64, termSymbols)
+	for _, v := range vs {
+		if strings.HasPrefix(v, body) {
+			p[after(v, len(body))] += 1 << 20
+			n++
 		}
 	}
-	for i := range w {
-		w[i] = max(w[i], 1)
+	if n == 0 {
+		return level
 	}
-	return w
+	for i := range p {
+		p[i] = p[i]/16*15 + n<<16/termSymbols
+	}
+	return p
 }
 
 // figuresPrior is what numbers are written in, without a context.

@@ -19,12 +19,11 @@ const (
 	minPlain = 160 * tenbit.Bit // an empty zstd frame is over ten bytes
 )
 
-// tight is the grant up to which the odds favour short numbers over everything
-// that could not fit anyway.
+// tight is the grant up to which the odds favour short answers, so that as many
+// of them fit as can.
 const tight = 14 * tenbit.Bit
 
-// tenBits is the grant up to which not even three digits fit, so that numbers
-// of two get their room.
+// tenBits is the grant up to which numbers of two digits are sure of their room.
 const tenBits = 11 * tenbit.Bit
 
 // maxCandidates bounds the candidates that take part, as the link does; the rest
@@ -91,8 +90,8 @@ func modeOdds(ask tenbit.Ask, closed bool, votes []uint64, habits *Habits) odds 
 		rest -= oddsTotal / 256
 	}
 	w := habits.weigh(closedWeights(votes, accept, can(tenbit.ModeSelect), answer))
-	if answer && ask.Limit <= tight { // leave the other bits for a short number
-		w[2] = max(w[2], (w[0]+w[1])/3)
+	if answer && ask.Limit <= tight && kindOf(ask.Candidates[0].Answer) != KindLetter {
+		w[2] = max(w[2], w[0]+w[1]) // leaves all bits but one for a short answer
 	}
 	for i, m := range []tenbit.Mode{tenbit.ModeAccept, tenbit.ModeSelect, other} {
 		if w[i] > 0 {

@@ -79,7 +79,7 @@ func (s *scene) guess(m tenbit.Mode) float64 {
 			answer = s.ask.Candidates[0].Answer
 		}
 		e := codec.NewEncoder()
-		if _, err := newLiteral(tenbit.Ask{Request: s.ask.Request}, nil).code(writer{e}, answer); err != nil {
+		if _, err := newLiteral(tenbit.Ask{Request: s.ask.Request}, nil, nil).code(writer{e}, answer); err != nil {
 			return float64(8 * len(answer))
 		}
 		return float64(e.Millibits()) / 1000

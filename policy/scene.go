@@ -43,7 +43,7 @@ type scene struct {
 	habits *Habits // nil: as shipped
 	first  int     // the first candidate that select can name
 
-	primed codec.Predictor // by the contexts, to be forked
+	ready codec.Predictor // primed by the contexts, to be forked
 }
 
 // newScene prepares a reply to ask. Without a model, full is off.
@@ -78,10 +78,18 @@ func (s *scene) maxText() int {
 
 // predictor is one for a new text, primed once.
 func (s *scene) predictor() codec.Predictor {
-	if s.primed == nil {
-		s.primed = s.model.Predictor(contexts(s.ask)...)
+	if s.ready == nil {
+		s.ready = s.model.Predictor(contexts(s.ask)...)
 	}
-	return codec.Fork(s.primed)
+	return codec.Fork(s.ready)
+}
+
+// primed is predictor where there is a model, else nil.
+func (s *scene) primed() func() codec.Predictor {
+	if s.model == nil {
+		return nil
+	}
+	return s.predictor
 }
 
 // contexts prime every text of a reply: the prompt, then the draft. Tools and
@@ -161,7 +169,7 @@ func (s *scene) codePayload(c coder, r tenbit.Reply) (tenbit.Reply, error) {
 		i, err = c.symbol(r.Index-s.first, spread(weights))
 		r.Index = i + s.first
 	case tenbit.ModeAnswer:
-		if r.Answer, err = newLiteral(s.ask, s.habits).code(c, r.Answer); err == nil {
+		if r.Answer, err = newLiteral(s.ask, s.habits, s.primed()).code(c, r.Answer); err == nil {
 			err = s.checkAnswer(r.Answer)
 		}
 	case tenbit.ModeAsk:

@@ -2,23 +2,13 @@ package policy
 
 import (
 	"bytes"
-	"errors"
-
-	"tenbit"
+	"slices"
 )
 
-// terms codes a short answer that is neither a number nor a choice: a formula,
-// a literal, a name. It is PPM with interpolation (Witten and Bell 1991) over
-// what both ends hold: an answer of a few characters is over before an adaptive
-// text model has learnt anything.
-type terms struct {
-	sources []source
-	experts []expert
-	priors  [2][]uint64 // odds of the next symbol without a context, in 2^-termBits: outside words, inside
-}
-
-// source is a text to learn from. A newline in it ends an answer, and one
-// stands before its first byte.
+// source is a text to learn from, a short answer's predecessors by PPM with
+// interpolation (Witten and Bell 1991): an answer of a few characters is over
+// before an adaptive text model has learnt anything. A newline in it ends an
+// answer, and one stands before its first byte.
 type source struct {
 	text   []byte
 	weight uint64 // of each occurrence
@@ -33,58 +23,22 @@ const (
 	proseOrder  = 2 // shortest context that counts in the question and the draft
 )
 
-func newTerms(ask tenbit.Ask) terms {
-	t := terms{priors: [2][]uint64{termPrior(false), termPrior(true)}}
-	add := func(text string, weight uint64, from int) {
-		t.sources = append(t.sources, source{[]byte("\n" + tail(text) + "\n"), weight, from})
-	}
-	add(ask.Request.Question(), 1, proseOrder)
-	if ask.Draft != nil {
-		add(ask.Draft.Content, 1, proseOrder)
-	}
-	for _, c := range ask.Candidates[:min(len(ask.Candidates), maxCandidates)] {
-		if c.Hash == 0 {
-			add(c.Answer, 2, 0)
-		}
-	}
-	t.experts = newExperts(ask)
-	return t
+func newSource(text string, weight uint64, from int) source {
+	return source{[]byte("\n" + text + "\n"), weight, from}
 }
 
-// code walks over the answer a, which holds no newline.
-func (t terms) code(c coder, a string) (string, error) {
-	out := []byte{'\n'}
-	mix := newPanel(t.experts)
-	for i := 0; ; i++ {
-		next := termEnd
-		if i < len(a) {
-			next = int(a[i])
-		}
-		sym, err := c.symbol(next, spread(mix.odds(string(out[1:]), t.odds(out))))
-		switch {
-		case err != nil:
-			return "", err
-		case sym == termEnd:
-			return string(out[1:]), nil
-		case i == maxAnswer:
-			return "", errors.New("answer without an end")
-		}
-		mix.learn(sym)
-		out = append(out, byte(sym))
-	}
-}
+// odds2 and odds4 weigh the next symbol after so, which a newline begins: from p
+// up, the counts behind each longer context are mixed with what the shorter ones
+// say. An escape weighs two or four times as in Witten-Bell's method.
+func odds2(so []byte, sources []source, p []uint64) []uint64 { return interpolate(so, sources, p, 2) }
 
-// odds of the next symbol after so. From the prior up, the counts behind each
-// longer context are mixed with what the shorter ones say.
-func (t terms) odds(so []byte) []uint64 {
-	prior := t.priors[0]
-	if last := so[len(so)-1]; last >= 'a' && last <= 'z' {
-		prior = t.priors[1]
-	}
-	p := shortOdds(so, prior)
+func odds4(so []byte, sources []source, p []uint64) []uint64 { return interpolate(so, sources, p, 4) }
+
+func interpolate(so []byte, sources []source, p []uint64, escape uint64) []uint64 {
+	p = slices.Clone(p)
 	for order := 0; order <= min(maxOrder, len(so)); order++ {
 		var counts [termSymbols]uint64
-		for _, s := range t.sources {
+		for _, s := range sources {
 			if order >= s.from {
 				s.count(so[len(so)-order:], &counts)
 			}
@@ -98,9 +52,7 @@ func (t terms) odds(so []byte) []uint64 {
 		if n == 0 {
 			continue
 		}
-		// Escapes weigh four times as in Witten-Bell's method, since the answer is
-		// none of the candidates. n and distinct stay under 2^24, so the sums fit.
-		distinct *= 4
+		distinct *= escape // n and distinct stay under 2^24, so the sums fit
 		for i := range p {
 			p[i] = (counts[i]<<termBits + distinct*p[i]) / (n + distinct)
 		}
@@ -126,9 +78,19 @@ func (s source) count(context []byte, counts *[termSymbols]uint64) {
 // english is how often each letter from a to z occurs in English prose, per mille.
 var english = [26]uint64{82, 15, 28, 43, 127, 22, 20, 61, 70, 2, 8, 40, 24, 67, 75, 19, 1, 60, 63, 91, 28, 10, 24, 2, 20, 1}
 
-// termPrior is what short answers are written in: digits, signs and brackets,
-// letters, then everything else. Behind a lower-case letter comes a word.
-func termPrior(word bool) []uint64 {
+// termPriors are what short answers are written in without a context, in
+// 2^-termBits: digits, signs and brackets, letters, then everything else. Behind
+// a lower-case letter, the second, comes a word.
+var termPriors = [2][]uint64{newTermPrior(false), newTermPrior(true)}
+
+func termPrior(so []byte) []uint64 {
+	if last := so[len(so)-1]; last >= 'a' && last <= 'z' {
+		return termPriors[1]
+	}
+	return termPriors[0]
+}
+
+func newTermPrior(word bool) []uint64 {
 	p := make([]uint64, termSymbols)
 	var sum uint64
 	for i := range p {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"tenbit"
 	"tenbit/codec"
@@ -36,11 +37,11 @@ type kit struct {
 
 // Candidates codes the final answers of an ask's candidates.
 type Candidates interface {
-	// Write appends the candidates of a to e, given its request. An error says
-	// that they have no code.
-	Write(e *codec.Encoder, a tenbit.Ask) error
+	// Write appends the candidates of a to e, given its request; primed is the
+	// model after that request. An error says that they have no code.
+	Write(e *codec.Encoder, a tenbit.Ask, primed func() codec.Predictor) error
 	// Read is the inverse of Write; a has the request only.
-	Read(d *codec.Decoder, a tenbit.Ask) ([]tenbit.Candidate, error)
+	Read(d *codec.Decoder, a tenbit.Ask, primed func() codec.Predictor) ([]tenbit.Candidate, error)
 }
 
 // packAsk turns an ask into its frame, without the stream: coded, or through
@@ -312,7 +313,7 @@ func codeTexts(texts [][]byte, at place, s shape, t tenbit.Ask, k kit) ([]byte, 
 	if left < 0 {
 		return nil, false
 	}
-	if s&shapeCandidates != 0 && k.candidates.Write(e, t) != nil {
+	if s&shapeCandidates != 0 && k.candidates.Write(e, t, k.primed(t.Request)) != nil {
 		return nil, false
 	}
 	if s&shapeQuestions != 0 {
@@ -364,7 +365,7 @@ func (a ask) decodeTexts(t *tenbit.Ask, k kit) (err error) {
 	if err == nil {
 		t.Draft = a.draft(parts)
 		if a.shape&shapeCandidates != 0 {
-			t.Candidates, err = k.candidates.Read(d, *t)
+			t.Candidates, err = k.candidates.Read(d, *t, k.primed(t.Request))
 		}
 	}
 	if err == nil && a.shape&shapeQuestions != 0 {
@@ -416,6 +417,12 @@ func (k kit) body(at place) codec.Predictor {
 		return k.model.Predictor([]byte(usualBody))
 	}
 	return k.model.Predictor(k.refs()[at.at][max(0, at.from-refTail):at.from])
+}
+
+// primed is the model after a prompt, made once and forked.
+func (k kit) primed(req tenbit.Request) func() codec.Predictor {
+	first := sync.OnceValue(func() codec.Predictor { return k.draft(req) })
+	return func() codec.Predictor { return codec.Fork(first()) }
 }
 
 // draft primes the predictor of a part of the draft.

@@ -192,7 +192,7 @@ func FuzzTexts(f *testing.F) {
 // spelt codes candidates byte by byte.
 type spelt struct{}
 
-func (spelt) Write(e *codec.Encoder, a tenbit.Ask) error {
+func (spelt) Write(e *codec.Encoder, a tenbit.Ask, _ func() codec.Predictor) error {
 	e.Byte(byte(len(a.Candidates)))
 	for _, c := range a.Candidates {
 		e.Byte(byte(c.Votes))
@@ -203,7 +203,7 @@ func (spelt) Write(e *codec.Encoder, a tenbit.Ask) error {
 	return nil
 }
 
-func (spelt) Read(d *codec.Decoder, a tenbit.Ask) (cs []tenbit.Candidate, err error) {
+func (spelt) Read(d *codec.Decoder, a tenbit.Ask, _ func() codec.Predictor) (cs []tenbit.Candidate, err error) {
 	n, err := d.Byte()
 	for i := 0; i < int(n) && err == nil; i++ {
 		var c tenbit.Candidate

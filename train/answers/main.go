@@ -1,22 +1,23 @@
-// Command answers counts what short final answers are written in, from recorded
-// texts: policy/short.bin, the prior of a literal's characters.
+// Command answers learns how short final answers are written, from recorded texts:
+// policy/short.bin, what a literal is coded with.
 //
 //	go run ./train/answers -out policy/short.bin CORPUS.jsonl.xz...
 package main
 
 import (
-	"encoding/binary"
 	"flag"
 	"fmt"
 	"os"
-	"slices"
+	"regexp"
+	"strings"
+	"time"
 
+	"github.com/schollz/progressbar/v3"
+
+	"tenbit/internal/embedded/tasks"
 	"tenbit/internal/lines"
 	"tenbit/policy"
 )
-
-// order is the longest context in characters; a line begins with a newline.
-const order = 4
 
 func main() {
 	out := flag.String("out", "", "`file` to write")
@@ -29,31 +30,29 @@ func main() {
 }
 
 func run(out string, list bool, files []string) error {
-	counts := map[string]map[byte]int{}
-	seen := map[string]bool{}
-	n := 0
+	at := map[string]int{}
+	taught := map[string]bool{}
+	var recorded, sentences []policy.Recorded
 	for _, file := range files {
 		err := lines.Each(file, func(l *struct{ Prompt, Response string }) (bool, error) {
 			prompt := l.Prompt
-			a, kind, ok := policy.Extract(prompt, l.Response)
-			key := prompt + "\x00" + a
-			if !ok || kind == policy.KindLetter || len(a) > 80 || seen[key] {
+			a, _, ok := policy.Extract(prompt, l.Response)
+			if !ok {
 				return true, nil
 			}
-			seen[key] = true
-			n++
 			if list {
 				fmt.Println(a)
 			}
-			line := "\n" + a + "\n"
-			for i := 1; i < len(line); i++ {
-				for k := 0; k <= min(order, i); k++ {
-					c := line[i-k : i]
-					if counts[c] == nil {
-						counts[c] = map[byte]int{}
-					}
-					counts[c][line[i]]++
-				}
+			i, known := at[prompt]
+			if !known {
+				i = len(recorded)
+				at[prompt] = i
+				recorded = append(recorded, policy.Recorded{Prompt: prompt})
+			}
+			recorded[i].Answers = append(recorded[i].Answers, a)
+			if s := sentence(l.Response); s != "" && i%sentenceEvery == 0 && !taught[prompt] {
+				taught[prompt] = true
+				sentences = append(sentences, policy.Recorded{Prompt: prompt, Answers: []string{s, a}, Sort: policy.Sentences})
 			}
 			return true, nil
 		})
@@ -64,41 +63,49 @@ func run(out string, list bool, files []string) error {
 	if list {
 		return nil
 	}
-	// Contexts in order; each its length, its bytes, how many follow, and each
-	// of those with its count, one byte each. What was seen once says little.
-	var b []byte
-	var names []string
-	for c, next := range counts {
-		sum := 0
-		for _, v := range next {
-			sum += v
-		}
-		if sum >= 2+2*len(c) {
-			names = append(names, c)
-		}
+	recorded = append(append(recorded, sentences...), names()...)
+	bar := progressbar.NewOptions(1, progressbar.OptionSetWriter(os.Stderr), progressbar.OptionThrottle(time.Second), progressbar.OptionShowCount())
+	b, err := policy.TrainAnswers(recorded, func(done, all int) {
+		bar.ChangeMax(all)
+		_ = bar.Set(done) // a courtesy
+	})
+	if err != nil {
+		return err
 	}
-	slices.Sort(names)
-	for _, c := range names {
-		next := counts[c]
-		most := 0
-		for _, v := range next {
-			most = max(most, v)
-		}
-		var syms []byte
-		for s, v := range next {
-			if v*255/most > 0 {
-				syms = append(syms, s)
-			}
-		}
-		slices.Sort(syms)
-		b = append(b, byte(len(c)))
-		b = append(b, c...)
-		b = binary.AppendUvarint(b, uint64(len(syms)))
-		for _, s := range syms {
-			b = append(b, s)
-			b = binary.AppendUvarint(b, uint64(max(1, next[s]*min(most, 255)/most)))
-		}
-	}
-	fmt.Fprintf(os.Stderr, "%d answers, %d contexts, %d bytes\n", n, len(names), len(b))
+	fmt.Fprintf(os.Stderr, "\n%d prompts, %d bytes\n", len(recorded), len(b))
 	return os.WriteFile(out, b, 0o644)
+}
+
+// namesOfEach is how many questions of each kind teach what a question foretells.
+const namesOfEach = 40
+
+// names are questions whose answers are words, days, times and objects, made by
+// the generator of the embedded models' questions.
+func names() (out []policy.Recorded) {
+	of := map[string][]tasks.Question{}
+	for i := uint64(0); len(of["date"]) < namesOfEach || len(of["weekday"]) < namesOfEach || len(of["time"]) < namesOfEach || len(of["json"]) < namesOfEach; i++ {
+		if q := tasks.Generate(tasks.Train, 5, i); len(of[q.Kind]) < namesOfEach {
+			of[q.Kind] = append(of[q.Kind], q)
+		}
+	}
+	for _, kind := range []string{"date", "weekday", "time", "json"} {
+		for i, q := range of[kind] {
+			other := of[kind][(i+1)%namesOfEach]
+			out = append(out, policy.Recorded{Prompt: q.Text, Answers: []string{q.Answer, other.Answer}, Sort: policy.Names})
+		}
+	}
+	return out
+}
+
+// sentenceEvery is how many prompts there are to one whose sentence is taught.
+const sentenceEvery = 32
+
+var sentenceEnd = regexp.MustCompile(`(?:^|[.] )([A-Z][^.\n]{30,140}[.])`)
+
+// sentence is the last one of a text.
+func sentence(text string) string {
+	if all := sentenceEnd.FindAllStringSubmatch(text, -1); len(all) > 0 {
+		return strings.TrimSuffix(all[len(all)-1][1], ".")
+	}
+	return ""
 }
