@@ -44,7 +44,7 @@ func parseEval(args []string, stderr io.Writer) (o evalOptions, err error) {
 	fs.BoolVar(&o.live, "live", false, "the arguments are files of questions, {\"question\":…,\"gold\":…} a line, for the models of -config")
 	fs.StringVar(&o.config, "config", "", "edge configuration `file` with the models of -live: local, and remote.api")
 	fs.Float64Var(&limit, "max-bits", 0, "limit of each question in bits; 0: none")
-	fs.StringVar(&modes, "modes", "", "reply modes that the edge takes, by commas; all if empty")
+	fs.StringVar(&modes, "modes", "", "reply modes that the edge takes, by commas; all but brief if empty")
 	fs.Float64Var(&o.gate, "gate", 2, "confidence from which the draft is not questioned; above 1: never")
 	fs.Float64Var(&price, "price", 0, "bits that one more right answer is worth; 0: whatever it takes")
 	fs.StringVar(&calibration, "calibration", "", "edge configuration `file` with the calibration of gate and price; as shipped if empty")
@@ -98,6 +98,9 @@ func modeSet(names string) (set tenbit.ModeSet, err error) {
 	}
 	return set, err
 }
+
+// lossy reports whether brief answers were asked for by name.
+func (o evalOptions) lossy() bool { return o.modes != everyMode && o.modes.Has(tenbit.ModeBrief) }
 
 // readCalibration reads the calibration of an edge's configuration, which may
 // have nothing else.

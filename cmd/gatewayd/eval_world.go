@@ -70,7 +70,7 @@ func newEvalWorld(set *evalSet, o evalOptions) (*evalWorld, error) {
 		Modes: o.modes, Metrics: telemetry.New(1), Log: o.log, LocalDown: gateway.LocalDownRemote,
 		MaxBody: lines.Max, MaxActive: 1, Patience: time.Minute, PingEvery: time.Minute, SettleTime: time.Second,
 		Keys:     gateway.Keys{},
-		BodyTime: time.Minute, Stall: time.Minute,
+		BodyTime: time.Minute, Stall: time.Minute, Worth: new(policy.Worth),
 		Drafter: policy.Drafter{Local: &w.local, Temperature: set.temperature, Seed: 1, Stop: o.stop, Calibration: o.calibration},
 	})
 	if err != nil {
@@ -95,7 +95,7 @@ func (w *evalWorld) close() error {
 
 // ask puts every question, one after the other, since the ends learn from each.
 func (w *evalWorld) ask(ctx context.Context, o evalOptions, tick func()) ([]outcome, error) {
-	tenant := tenbit.Tenant{ID: "eval", MaxRequest: tenbit.MaxBits, OnEmpty: tenbit.EmptyLocal, Windows: []tenbit.Window{{Limit: int64(tenbit.MaxBits), Per: 24 * time.Hour}}}
+	tenant := tenbit.Tenant{ID: "eval", MaxRequest: tenbit.MaxBits, OnEmpty: tenbit.EmptyLocal, Lossy: o.lossy(), Windows: []tenbit.Window{{Limit: int64(tenbit.MaxBits), Per: 24 * time.Hour}}}
 	outcomes := make([]outcome, len(w.set.rows))
 	for i, row := range w.set.rows {
 		w.set.now = row
