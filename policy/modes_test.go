@@ -44,7 +44,8 @@ func TestEveryMode(t *testing.T) {
 		{tenbit.ModeAnswer, tenbit.Ask{Request: closed, Candidates: votes}, "Answer: 12", 12, func(r tenbit.Reply) bool { return r.Answer == "12" }},
 		{tenbit.ModeAsk, tenbit.Ask{Request: open, Draft: &draft}, "never asked", 10, tenbit.Reply.NeedsQuestions},
 		{
-			tenbit.ModeAsk, tenbit.Ask{Request: open, Draft: &draft, Questions: aboutHarbour},
+			tenbit.ModeAsk,
+			tenbit.Ask{Request: open, Draft: &draft, Questions: aboutHarbour},
 			`{"solution": "1869, oil", "draft_ok": false, "answers": ["no", "no", "unsure"]}`, 10,
 			func(r tenbit.Reply) bool { return fmt.Sprint(r.Answers) == "[0 0 2]" },
 		},

@@ -82,7 +82,8 @@ func bits[N int | int64 | tenbit.Bits](n N) tenbit.Amount {
 func agrees(t interface {
 	Helper()
 	Errorf(string, ...any)
-}, l Book) Audited {
+}, l Book,
+) Audited {
 	t.Helper()
 	a, err := Audit(context.Background(), l)
 	if err != nil || len(a.Problems) > 0 {
