@@ -47,7 +47,20 @@ func terse(a string) bool {
 	return len(a) <= maxAnswer && len(strings.Fields(a)) <= 2*maxWords
 }
 
-// frame is what [Extract] is to know of a request: the last user turn.
+// frame is what [Extract] is to know of a request: the last user turn, and the
+// list of words to choose from where another turn has it.
 func frame(req tenbit.Request) string {
-	return req.Question()
+	q := req.Question()
+	if len(req.Messages) == 1 || len(listed(scanned(q))) > 0 {
+		return q
+	}
+	for _, m := range req.Messages {
+		if m.Role != "system" && m.Role != "developer" {
+			continue
+		}
+		if items := listed(scanned(m.Text)); len(items) > 0 {
+			return q + "\n\nOne of: " + strings.Join(items, ", ")
+		}
+	}
+	return q
 }

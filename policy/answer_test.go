@@ -138,6 +138,44 @@ func TestAnswerOfCalls(t *testing.T) {
 	}
 }
 
+// TestAnswerOfTexts: the system prompt may say among which words to choose, and
+// requests whose form we can't keep have no final answers.
+func TestAnswerOfTexts(t *testing.T) {
+	system := func(prompt, text string) map[string]any {
+		return map[string]any{"messages": []map[string]string{{"role": "system", "content": prompt}, {"role": "user", "content": text}}}
+	}
+	for _, tt := range []struct {
+		name   string
+		fields map[string]any
+		text   string
+		want   string
+	}{
+		{"a word of the system prompt's list", system("You sort mail. Answer with one of: urgent, normal, junk.", "Win now!"), "Junk.", "junk"},
+		{"its last word", system("Reply with one of \"yes\", \"no\" or \"maybe\".", "Will it rain?"), "MAYBE", "maybe"},
+		{"the user's list counts more", system("Reply with one of: a1, b2.", "Choose between x7 and y8."), "y8", "y8"},
+		{"a word of none", system("You sort mail. Answer with one of: urgent, normal, junk.", "Win now!"), "spam", ""},
+		{"a number", nil, "Answer: 7", "7"},
+		{"stop strings", map[string]any{"stop": "x"}, "Answer: 7", ""},
+		{"two completions", map[string]any{"n": 2}, "Answer: 7", ""},
+		{"tools, but text", toolsFor("f"), "Answer: 7", ""},
+		{"an enum of a schema", map[string]any{"response_format": map[string]any{"type": "json_schema", "json_schema": map[string]any{"name": "s", "schema": map[string]any{"enum": []string{"red", "blue"}}}}}, ` "red" `, `"red"`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			req := request(t, "How much is it?", tt.fields)
+			got, ok := AnswerOf(req, message(tt.text))
+			if got2 := map[bool]string{true: got}[ok]; got2 != tt.want {
+				t.Errorf("AnswerOf(%q): got %q, want %q", tt.text, got2, tt.want)
+			}
+			if tt.want != "" && !special(req) {
+				draft := message(tt.text)
+				if c := Resolve(t.Context(), nil, req, &draft, got); !states(req, c.Message.Content, got) {
+					t.Errorf("resolved to %q, which doesn't state %q", c.Message.Content, got)
+				}
+			}
+		})
+	}
+}
+
 // TestVoteOnForms: samples of JSON and of tool calls vote by what they say, the
 // far side picks one or says it in full, and the edge's decoder reads that.
 func TestVoteOnForms(t *testing.T) {

@@ -46,6 +46,27 @@ func ExampleExtract() {
 	// "" false
 }
 
+func ExampleAnswerOf() {
+	req, err := tenbit.ParseRequest([]byte(`{"model":"m","messages":[{"role":"user","content":"Where is it?"}],
+		"tools":[{"type":"function","function":{"name":"look"}}]}`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, calls := range []string{
+		`[{"id":"call_1","type":"function","function":{"name":"look","arguments":"{\"deep\": true, \"at\": \"sea\"}"}}]`,
+		`[{"id":"call_2","type":"function","function":{"name":"look","arguments":"{\"at\":\"sea\",\"deep\":true}"}}]`,
+		`[{"id":"call_3","type":"function","function":{"name":"drill","arguments":"{}"}}]`,
+	} {
+		answer, ok := policy.AnswerOf(req, tenbit.Message{ToolCalls: []byte(calls)})
+		fmt.Printf("%q %v\n", answer, ok)
+	}
+	// Output:
+	// "look({\"at\":\"sea\",\"deep\":true})" true
+	// "look({\"at\":\"sea\",\"deep\":true})" true
+	// "" false
+}
+
 func ExampleClosed() {
 	fmt.Println(policy.Closed(question(), tenbit.Message{Content: "Answer: 42"}))
 	fmt.Println(policy.Closed(question(), tenbit.Message{Content: "Pens have become cheap."}))

@@ -94,7 +94,7 @@ func (q inquiry) offers(letter byte) bool { return q.letters&(1<<(letter-'A')) !
 
 // lists introduce the words among which a question lets choose.
 var (
-	lists   = regexp.MustCompile(`(?i)\b(?:(?:exactly |only )?one of|choose (?:from|between|among)|pick (?:from|between)|select (?:from|one)|either|(?:possible |allowed |valid )?(?:options|labels|categories|classes|values|answers)(?: are)?|classify (?:it|this|the [a-z ]{1,30}) as)\b[^:\n"'` + "`" + `]{0,40}?(?::|["'` + "`" + `]|\n|(?: are| as) )`)
+	lists   = regexp.MustCompile(`(?i)\b(?:(?:exactly |only )?one of|choose (?:from|between|among)|pick (?:from|between)|select (?:from|one)|either|(?:possible |allowed |valid )?(?:options|labels|categories|classes|values|answers)(?: are)?|classify (?:it|this|the [a-z ]{1,30}) as)\b[^:\n"'` + "`" + `]{0,40}?(?::|["'` + "`" + `]|\n|(?: are| as) )|\b(?:one of|(?:choose|pick|select|decide) (?:between|among)) `)
 	quotes  = regexp.MustCompile("[\"'`“‘]([^\"'`”’\\n]{1,40})[\"'`”’]")
 	item    = regexp.MustCompile(`^[\p{L}\p{N}][\p{L}\p{N} _/+&-]{0,39}$`)
 	bullet  = regexp.MustCompile(`^[ \t]*[-*•][ \t]+`)
