@@ -39,14 +39,17 @@ func empty(m tenbit.Message) bool {
 }
 
 // unfinished reports a draft that doesn't tell what kind of question it was: it
-// says nothing, or stops in the middle of a sentence.
+// says nothing, stops in the middle of a sentence, or speaks of an answer that it
+// does not give.
 func unfinished(c tenbit.Completion) bool {
-	if empty(c.Message) || c.Finish == tenbit.FinishLength {
+	if empty(c.Message) || c.Finish == tenbit.FinishLength || marksAnswer.MatchString(tail(c.Message.Content)) {
 		return true
 	}
 	last, _ := utf8.DecodeLastRuneInString(strings.TrimSpace(c.Message.Content))
 	return unicode.IsLetter(last) || unicode.IsDigit(last) || last == ',' || last == '-' || last == '('
 }
+
+var marksAnswer = regexp.MustCompile(`(?i)\banswer[*_]*(?:[:：]| is\b)|\\boxed\{`)
 
 // stressed are the marks that no prose holds by accident, at a text's end.
 var stressed = regexp.MustCompile(`(?i)(?:\\boxed\{|(?:^|\n)#### |(?:^|\n)\W*(?:final )?answer\W*:|\banswer is(?: option)? \W*\().{1,40}\s*$`)
