@@ -33,7 +33,7 @@ func redisClient(c config.Redis) (redis.UniversalClient, error) {
 	if strings.Contains(c.Addr, "://") {
 		o, err := redis.ParseClusterURL(c.Addr)
 		if err != nil {
-			return nil, errors.New("the address is not redis://[user:password@]host:port?addr=host:port or rediss://..")
+			return nil, errors.New("the address is not redis://[user:password@]host:port?addr=host:port or the same with rediss")
 		}
 		if c.Username != "" {
 			o.Username = c.Username
