@@ -144,6 +144,9 @@ func (w *jsonWriter) text(s string) error {
 	return nil
 }
 
+// maxExponent is about what a float holds; readers differ about numbers beyond.
+const maxExponent = 308
+
 // canonicalNumber writes a JSON number by its value: without exponent where
 // that takes no more than maxDigits characters, else as digits and exponent.
 // Integers and decimals stay apart, since many clients read them as two types.
@@ -152,7 +155,7 @@ func canonicalNumber(s string) (string, bool) {
 	exp := 0
 	if power != "" {
 		var err error
-		if exp, err = strconv.Atoi(power); err != nil || exp > 308 || exp < -308 {
+		if exp, err = strconv.Atoi(power); err != nil || exp > 1<<20 || exp < -1<<20 {
 			return "", false
 		}
 	}
@@ -180,6 +183,9 @@ func canonicalNumber(s string) (string, bool) {
 		return sign + digits[:point] + "." + digits[point:], true
 	case exp < 0 && point <= 0 && len(digits)-point < maxDigits-2:
 		return sign + "0." + strings.Repeat("0", -point) + digits, true
+	}
+	if exp > maxExponent || exp < -maxExponent {
+		return "", false
 	}
 	return sign + digits + "e" + strconv.Itoa(exp), true
 }
