@@ -24,7 +24,6 @@ type Tenant struct {
 	Requests int           // most requests per Span, 0: no limit
 	Span     time.Duration // 0 where Requests is
 	Active   int           // most requests at the same time, 0: no limit
-	Semantic bool          // the semantic cache may answer
 }
 
 // Pool is a budget that several tenants draw on. One without windows has no limit.

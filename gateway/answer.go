@@ -17,11 +17,13 @@ type Order struct {
 	MaxBits tenbit.Bits    // most bits for this request; 0: buy nothing
 	Modes   tenbit.ModeSet // modes the sender accepts
 	NoStore bool           // neither read nor fill the cache
+	NoCache bool           // fill the cache, but don't read it
 	// Sink receives text as it becomes final; nil: the answer comes whole. What
 	// it has not received at the end is the caller's to send.
 	Sink tenbit.Sink
 
-	form *form // that the answer is wanted in; nil: any
+	narrow bool  // its sender set limits of its own, below the tenant's
+	form   *form // that the answer is wanted in; nil: any
 }
 
 // Answer walks one request: cache, draft, gate, reserve, escalate, settle,

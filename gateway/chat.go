@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"tenbit"
 )
@@ -128,7 +129,15 @@ func (d *delivery) limit(o *Order, h http.Header) error {
 		if err != nil {
 			return invalid("x-tenbit-max-bits", "", "Expected a number of bits with at most three decimals.")
 		}
-		o.MaxBits, d.limited = min(o.MaxBits, b), true
+		o.MaxBits, o.narrow, d.limited = min(o.MaxBits, b), true, true
+	}
+	for part := range strings.SplitSeq(strings.Join(h.Values("Cache-Control"), ","), ",") {
+		switch strings.ToLower(strings.TrimSpace(part)) {
+		case "no-store":
+			o.NoStore = true
+		case "no-cache":
+			o.NoCache = true
+		}
 	}
 	if d.Tenbit == nil {
 		return nil
@@ -138,7 +147,7 @@ func (d *delivery) limit(o *Order, h http.Header) error {
 		if err != nil {
 			return invalid("tenbit.max_bits", "", "Expected a number of bits, not negative.")
 		}
-		o.MaxBits, d.limited = min(o.MaxBits, b), true
+		o.MaxBits, o.narrow, d.limited = min(o.MaxBits, b), true, true
 	}
 	if d.Tenbit.Modes != nil {
 		var set tenbit.ModeSet
@@ -149,14 +158,16 @@ func (d *delivery) limit(o *Order, h http.Header) error {
 			}
 			set |= tenbit.Modes(m)
 		}
-		o.Modes, d.limited = o.Modes&set, true
+		o.Modes, o.narrow, d.limited = o.Modes&set, true, true
 	}
 	switch d.Tenbit.Cache {
 	case "":
 	case "no-store":
 		o.NoStore = true
+	case "no-cache":
+		o.NoCache = true
 	default:
-		return invalid("tenbit.cache", "", "Expected \"no-store\".")
+		return invalid("tenbit.cache", "", "Expected \"no-store\" or \"no-cache\".")
 	}
 	return nil
 }

@@ -59,6 +59,7 @@ type Gateway struct {
 	Remote    policy.Remote       // nil: everything is answered locally
 	Ledger    Ledger              // needed where Remote is set
 	Cache     *cache.Exact        // nil: nothing is kept
+	Version   string              // of policy and models: answers kept under another one are not found
 	Responses Shelf               // keeps responses; nil: none
 	Pack      func([]byte) []byte // shrinks what is kept; nil: as it is
 	Unpack    func([]byte) ([]byte, error)

@@ -322,3 +322,34 @@ func TestClientLeaves(t *testing.T) {
 		t.Errorf("%v left and %v spent: a hold is open", left, spent)
 	}
 }
+
+// What a sender's own limits led to is not another's answer, and the cache
+// controls are kept.
+func TestCacheKeepsToTheTerms(t *testing.T) {
+	large := fake.Says("The tide turns at noon.")
+	b := open(t, fake.Says("It is dark."), large, nil)
+	q := ask("Tell me of the tide.")
+	for _, tt := range []struct {
+		name, route string
+		header      []string
+	}{
+		{"nothing may be bought", "local", []string{"X-Tenbit-Max-Bits", "0"}},
+		{"the tenant's limits", "full", nil},
+		{"again", "cache", nil},
+		{"the narrow one again", "cache", []string{"X-Tenbit-Max-Bits", "0"}},
+		{"not from the cache", "full", []string{"Cache-Control", "max-age=0, No-Cache"}},
+		{"not into it either", "full", []string{"Cache-Control", "no-store"}},
+	} {
+		resp, _ := b.post(t, q, tt.header...)
+		if got := resp.Header.Get("X-Tenbit-Route"); got != tt.route {
+			t.Errorf("%s: got route %s, want %s", tt.name, got, tt.route)
+		}
+	}
+	if got := len(large.Calls()); got != 3 {
+		t.Errorf("the large model was asked %d times, want 3", got)
+	}
+	b.g.Version = "another model"
+	if resp, _ := b.post(t, q); resp.Header.Get("X-Tenbit-Route") == "cache" {
+		t.Error("an answer of another model is a hit")
+	}
+}

@@ -52,12 +52,12 @@ func (g *Gateway) depart(ctx context.Context, c *call, t task) *party {
 		if i > 0 {
 			o.ID = newID() // holds are by id
 		}
-		key := cache.KeyOf(o.Tenant.ID, o.Request.Body)
+		key := g.key(o)
 		if t.deliver.Stream {
 			// Streams are walked with a sink of their own and shared with streams only.
-			key = cache.KeyOf(o.Tenant.ID, append([]byte("stream\n"), o.Request.Body...))
+			key = cache.KeyOf(o.Tenant.ID, append([]byte("stream\n"), key[:]...))
 		}
-		f, first := g.flights.join(ctx, key, !o.NoStore && !t.deliver.limited, p.wake, func(ctx context.Context, sink tenbit.Sink) (tenbit.Answer, error) {
+		f, first := g.flights.join(ctx, key, !o.NoStore && !o.NoCache && !t.deliver.limited, p.wake, func(ctx context.Context, sink tenbit.Sink) (tenbit.Answer, error) {
 			if t.deliver.Stream {
 				o.Sink = sink
 			}

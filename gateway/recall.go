@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 
 	"tenbit"
 	"tenbit/cache"
@@ -18,12 +19,27 @@ type stored struct {
 	Tokens    []tenbit.TokenProb `json:"p,omitempty"`
 }
 
+// key names an order's answer by everything that changes it: the tenant first,
+// then the policy and the models in force, what the tenant and, where that is
+// less, the sender allow, and the canonical request.
+func (g *Gateway) key(o Order) cache.Key {
+	terms := fmt.Sprintf("%q %t", g.Version, o.Tenant.Lossy)
+	if o.Tenant.Confidence != nil {
+		terms += fmt.Sprintf(" confidence %v", *o.Tenant.Confidence)
+	}
+	if o.narrow {
+		terms += fmt.Sprintf(" limit %d %d", o.MaxBits, o.Modes&g.Modes)
+	}
+	terms += "\n"
+	return cache.KeyOf(o.Tenant.ID, append([]byte(terms), o.Request.Body...))
+}
+
 // recall looks for the tenant's own answer to the same canonical request.
 func (g *Gateway) recall(ctx context.Context, o Order) (tenbit.Answer, bool) {
-	if g.Cache == nil || o.NoStore {
+	if g.Cache == nil || o.NoStore || o.NoCache {
 		return tenbit.Answer{}, false
 	}
-	packed, ok := g.Cache.Get(ctx, cache.KeyOf(o.Tenant.ID, o.Request.Body))
+	packed, ok := g.Cache.Get(ctx, g.key(o))
 	if !ok {
 		return tenbit.Answer{}, false
 	}
@@ -57,6 +73,6 @@ func (g *Gateway) store(ctx context.Context, o Order, a tenbit.Answer) tenbit.An
 	if g.Pack != nil {
 		val = g.Pack(val)
 	}
-	g.Cache.Put(ctx, cache.KeyOf(o.Tenant.ID, o.Request.Body), val)
+	g.Cache.Put(ctx, g.key(o), val)
 	return a
 }

@@ -63,6 +63,7 @@ func redisState(err error) string {
 	for _, s := range []struct{ has, says string }{
 		{"WRONGPASS", "Redis refuses the user name or password"},
 		{"NOAUTH", "Redis wants a password"},
+		{"unauthenticated", "Redis wants a password"}, // it refuses a long script before it says so
 		{"NOPERM", "the Redis user may not do what is needed"},
 		{"READONLY", "Redis is a read-only replica"},
 		{"OOM", "Redis is full (maxmemory)"},

@@ -115,7 +115,7 @@ func (r *Register) build(records map[string][]byte) *state {
 	}
 	for name, val := range records {
 		if id, ok := strings.CutPrefix(name, tenantRecord); ok {
-			t := Tenant{Disabled: true}
+			var t Tenant
 			if err := json.Unmarshal(val, &t); err != nil {
 				t = s.tenants[tenbit.TenantID(id)]
 				t.Disabled = true
@@ -128,8 +128,9 @@ func (r *Register) build(records map[string][]byte) *state {
 			if h.UnmarshalText([]byte(digits)) != nil {
 				continue
 			}
-			k := s.keys[h]
+			var k Key
 			if err := json.Unmarshal(val, &k); err != nil {
+				k = s.keys[h]
 				k.Disabled = true
 			}
 			k.Hash = h

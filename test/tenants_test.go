@@ -1,0 +1,193 @@
+package test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+
+	"tenbit"
+	"tenbit/internal/fake"
+	"tenbit/internal/redistest"
+)
+
+// audited is what `gatewayd tenant audit -json` prints.
+type audited struct {
+	Agrees   bool
+	Accounts []struct {
+		Account     string
+		Spent, Held struct{ Bits string }
+	}
+	Open     map[string]any
+	Problems []string
+}
+
+func audit(t *testing.T, admin string) audited {
+	t.Helper()
+	out, errs, code := once(t, "", "tenant", "audit", "-json", "-admin", strings.TrimPrefix(admin, "http://"))
+	var a audited
+	if err := json.Unmarshal([]byte(out), &a); err != nil || code != 0 || !a.Agrees {
+		t.Fatalf("audit: exit %d, %v, %s\n%s", code, err, errs, out)
+	}
+	return a
+}
+
+// of is what an account has spent, and holds.
+func (a audited) of(t *testing.T, account string) (spent, held tenbit.Bits) {
+	t.Helper()
+	for _, x := range a.Accounts {
+		if x.Account == account {
+			s, err1 := tenbit.ParseBits(x.Spent.Bits)
+			h, err2 := tenbit.ParseBits(x.Held.Bits)
+			if err1 != nil || err2 != nil {
+				t.Fatalf("%+v: %v, %v", x, err1, err2)
+			}
+			return s, h
+		}
+	}
+	return 0, 0
+}
+
+// TestOperators: keys and tenants change at once, on every edge that shares the
+// records, and the CLI says what is.
+func TestOperators(t *testing.T) {
+	addr := redistest.Start(t)
+	d := deploy(t, says("It is dark."), says(story), func(edge, _ tree) {
+		edge.set("ledger.kind", "redis")
+		edge.set("ledger.redis.addr", addr)
+		edge.set("ledger.redis.timeout", "1s") // a busy machine is not this test's subject
+	})
+	firstURL, firstAdmin := d.URL, strings.TrimPrefix(d.admin, "http://")
+	config := d.edgeConfig
+	config.set("admin.listen", freeAddr(t))
+	d.startEdge(t, config)
+	secondURL := d.URL
+	cli := func(args ...string) string {
+		t.Helper()
+		out, errs, code := once(t, "", append(args, "-admin", firstAdmin)...)
+		if code != 0 {
+			t.Fatalf("gatewayd %v: exit %d: %s", args, code, errs)
+		}
+		return out
+	}
+	status := func(url, key string) int {
+		d.URL, d.Key = url, key
+		return d.post(t, fresh(open, false), "x-tenbit-max-bits", "0").Status
+	}
+	old := d.Key
+	made := cli("key", "new", "-tenant", "ship", "-name", "galley", "-expires", "24h")
+	key := regexp.MustCompile(`key:  (tb-\S+)`).FindStringSubmatch(made)[1]
+	for _, url := range []string{firstURL, secondURL} {
+		d.eventually(t, "the new key", func() bool { return status(url, key) == http.StatusOK })
+	}
+	if list := cli("key", "list", "-tenant", "ship"); !strings.Contains(list, key[:9]) || strings.Contains(list, key) || !strings.Contains(list, "galley") {
+		t.Errorf("key list:\n%s\nwant the prefix and the name, and not the key", list)
+	}
+	cli("key", "revoke", key[:9])
+	if got := status(firstURL, key); got != http.StatusUnauthorized {
+		t.Errorf("a revoked key: got %d, want 401 at once", got)
+	}
+	d.eventually(t, "the revocation elsewhere", func() bool { return status(secondURL, key) == http.StatusUnauthorized })
+	cli("tenant", "set", "ship", "-window", "bits=500,per=24h", "-per-request", "100", "-on-empty", "reject", "-active", "7")
+	for _, want := range []string{"500.000", "reject", "at most 7"} {
+		if show := cli("tenant", "show", "ship"); !strings.Contains(show, want) {
+			t.Errorf("tenant show has no %q:\n%s", want, show)
+		}
+	}
+	d.URL, d.Key = secondURL, old
+	d.eventually(t, "the new budget elsewhere", func() bool { return d.left(t) <= 500*tenbit.Bit })
+	cli("tenant", "set", "ship", "-disable")
+	d.eventually(t, "the tenant's end elsewhere", func() bool { return status(secondURL, old) == http.StatusUnauthorized })
+	cli("tenant", "set", "ship", "-enable")
+	cli("tenant", "set", "boat", "-window", "bits=10,per=1h")
+	if list := cli("tenant", "list"); !strings.Contains(list, "boat") || !strings.Contains(list, "ship") {
+		t.Errorf("tenant list:\n%s", list)
+	}
+	d.eventually(t, "the tenant's return", func() bool { return status(firstURL, old) == http.StatusOK })
+}
+
+// TestEverythingAddsUp: headers, metrics, balances and journals of edge and
+// origin agree to the millibit.
+func TestEverythingAddsUp(t *testing.T) {
+	var originAdmin string
+	d := deploy(t, says("It is dark."), says(story), func(edge, origin tree) {
+		bolt(t, edge)
+		bolt(t, origin)
+		originAdmin = origin["admin"].(tree)["listen"].(string)
+	})
+	var sum tenbit.Bits
+	for range 20 {
+		sum += d.post(t, fresh(open, false)).Meter.Bits
+	}
+	spent, held := audit(t, d.admin).of(t, "t:ship")
+	far, farHeld := audit(t, originAdmin).of(t, "t:edge-1")
+	metric := tenbit.Bits(d.metric(t, "tenbit_settled_millibits_total", "ship"))
+	t.Logf("20 answers: headers %v, edge's journal %v, edge's metrics %v, origin's journal %v", sum, spent, metric, far)
+	if sum == 0 || spent != sum || metric != sum || far != sum || held != 0 || farHeld != 0 {
+		t.Errorf("they disagree; %v and %v are held", held, farHeld)
+	}
+}
+
+// gather holds the large model's replies until all who want to ask have tried.
+type gather struct {
+	free chan struct{}
+}
+
+func (g *gather) script(fake.Received) fake.Behaviour {
+	<-g.free
+	return fake.Answers(strings.Repeat(story, 20))
+}
+
+// TestExactlyTen asks sixty times at once with a budget worth ten; every
+// reservation is held until all have tried, and each reply costs its grant.
+func TestExactlyTen(t *testing.T) {
+	const request = 500 // bits
+	for _, edges := range []int{1, 3} {
+		t.Run(fmt.Sprint(edges), func(t *testing.T) {
+			addr := redistest.Start(t)
+			g := &gather{make(chan struct{})}
+			d := deploy(t, says("It is dark."), g.script, func(edge, _ tree) {
+				edge.set("ledger.kind", "redis")
+				edge.set("ledger.redis.addr", addr)
+				edge.set("ledger.redis.timeout", "2s") // sixty processes' worth of work on this machine
+				setWindow(edge, 10*request, request)
+			})
+			urls := []string{d.URL}
+			for range edges - 1 {
+				d.edgeConfig.set("admin.listen", freeAddr(t))
+				d.startEdge(t, d.edgeConfig)
+				urls = append(urls, d.URL)
+			}
+			answers := make(chan answer, 60)
+			for i := range 60 {
+				one := &deployment{URL: urls[i%edges], Key: d.Key}
+				go func() { answers <- one.post(t, fresh(open, false)) }()
+			}
+			var bought, local int
+			var sum tenbit.Bits
+			for range 50 { // those who found nothing left are answered first
+				if a := await(t, "a local answer", answers); a.Meter.Bits == 0 && a.Meter.Degraded == "over budget" {
+					local++
+				} else {
+					t.Errorf("got %+v, want a local answer, marked", a.Meter)
+				}
+			}
+			close(g.free)
+			for range 10 {
+				a := await(t, "a bought answer", answers)
+				if sum += a.Meter.Bits; a.Meter.Bits > 0 {
+					bought++
+				}
+			}
+			t.Logf("%d edges: %d escalated, %d local; %v of %d bits", edges, bought, local, sum, 10*request)
+			if bought != 10 || local != 50 || sum > 10*request*tenbit.Bit {
+				t.Errorf("%d escalated, %d local, %v bits; want 10, 50, at most %d", bought, local, sum, 10*request)
+			}
+			if spent, held := audit(t, d.admin).of(t, "t:ship"); spent != sum || held != 0 {
+				t.Errorf("the journal says %v spent, %v held; want %v, 0", spent, held, sum)
+			}
+		})
+	}
+}
