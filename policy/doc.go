@@ -13,12 +13,22 @@
 //	  number             bytes and end: see guess.numbers
 //	  letter             uniform over the choices offered
 //	  text               bytes and end: see guess.terms
+//	ask:    answers      no, yes or cannot say to each question, by the asker's
+//	                     P(yes); where any of the three might not fit, all alike,
+//	                     then none: cannot say, for nothing. To an ask without
+//	                     questions none: they are needed
+//	hint:   text         the codec's model, primed with prompt and draft
+//	brief:  text         the same
 //	full:   form         text, or message: content, tool calls, refusal
 //	        texts        the codec's model, primed with prompt and draft
 //	        finish       stop, length, tool_calls, content_filter or cut
 //	plain:  form, finish as for full
 //	        length       Elias gamma
 //	        bytes        zstd, 8 bits each
+//
+// None and accept have no payload. What the large model is asked for follows
+// from the ask alone, see plan: the whole answer where that may fit, else the
+// shortest complete one, a line of advice, or answers to the edge's questions.
 //
 // A 32-bit digest outside the codeword closes it.
 package policy

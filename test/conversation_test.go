@@ -19,6 +19,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -73,20 +74,33 @@ func linkConversation(t *testing.T, stream bool) crossed {
 	system, turns := conversation()
 	warm, warmHash := newKey(t)
 	cert, key, _ := certificate(t)
-	d := deploy(t, says(vague), nil, func(edge, origin tree) {
+	var now atomic.Int64 // the turn, from 1
+	large := func(fake.Received) fake.Behaviour {
+		i := now.Load()
+		if i == 0 {
+			return fake.Answers("Aye.")
+		}
+		b := fake.Answers(turns[i-1].answer)
+		if stream { // a model that writes 1500 characters a second
+			pace := time.NewTicker(8 * time.Millisecond)
+			t.Cleanup(pace.Stop)
+			b.Chunk, b.Step = 12, ticks(t, pace)
+		}
+		return b
+	}
+	d := deploy(t, says(vague), large, func(edge, origin tree) {
 		origin.set("tls", tree{"cert": cert, "key": key})
 		edge.set("remote.ca", cert)
 		setWindow(edge, budget, 100_000) // as in configs/edge.yaml
 		edge["tenants"] = append(edge["tenants"].([]tree), tree{"id": "warm", "keys": []string{warmHash}, "budget": allowance(budget, budget)})
 	})
 	// Another tenant's question makes the connection, which is counted apart.
-	d.largeSays("Aye.")
 	d.post(t, fresh("Is anybody there?", false), "Authorization", "Bearer "+warm)
 	up0, down0 := d.Link.Bytes()
 	t.Logf("handshake, upgrade and hello: %d up, %d down", up0, down0)
 	messages := []any{map[string]string{"role": "system", "content": system}}
 	for i, turn := range turns {
-		d.largeSays(turn.answer)
+		now.Store(int64(i + 1))
 		messages = append(messages, map[string]string{"role": "user", "content": turn.question})
 		before := crossed{}
 		before.up, before.down = d.Link.Bytes()
@@ -103,6 +117,26 @@ func linkConversation(t *testing.T, stream bool) crossed {
 	}
 	up, down := d.Link.Bytes()
 	return crossed{up - up0, down - down0}
+}
+
+// ticks are those of a ticker, until the test ends.
+func ticks(t *testing.T, ticker *time.Ticker) <-chan struct{} {
+	c := make(chan struct{})
+	go func() { // ends with the test
+		for {
+			select {
+			case <-ticker.C:
+			case <-t.Context().Done():
+				return
+			}
+			select {
+			case c <- struct{}{}:
+			case <-t.Context().Done():
+				return
+			}
+		}
+	}()
+	return c
 }
 
 // plainConversation is what it moves between an OpenAI client and server.

@@ -164,7 +164,7 @@ func TestKeptRepliesAge(t *testing.T) {
 		e := newEdge(Edge{}, &cfg)
 		add := func(n byte, size int) *reply {
 			e.admit(0)
-			r, _ := e.enroll(t.Context(), id{n}, [32]byte{})
+			r, _ := e.enroll(t.Context(), ask{id: id{n}})
 			r.begin(1<<30, 0)
 			if err := r.append(make([]byte, size)); err != nil {
 				t.Fatal(err)
@@ -248,8 +248,14 @@ func (l *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	}
 }
 
-// TestCoalesce counts the frames of a reply that is written bit by bit.
+// TestCoalesce counts the frames of a reply that is written bit by bit: few where
+// it is streamed, and the end alone where it isn't.
 func TestCoalesce(t *testing.T) {
+	t.Run("streamed", func(t *testing.T) { coalesced(t, shapeStream, 8, 11) })
+	t.Run("in one piece", func(t *testing.T) { coalesced(t, 0, 0, 0) })
+}
+
+func coalesced(t *testing.T, how shape, least, most int) {
 	synctest.Test(t, func(t *testing.T) {
 		const every, n = 10 * time.Millisecond, 100
 		h := handler(func(_ context.Context, _ tenbit.Ask, send func([]byte) error) (tenbit.Sent, error) {
@@ -292,7 +298,7 @@ func TestCoalesce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a.stream, a.limit = 1, 1<<40
+		a.stream, a.limit, a.shape = 1, 1<<40, a.shape|how
 		write(a)
 		var last time.Time
 		frames, ended := 0, false
@@ -312,8 +318,8 @@ func TestCoalesce(t *testing.T) {
 				ended = true
 			}
 		}
-		if most := int(n*every/(100*time.Millisecond)) + 1; frames > most || frames < most-2 {
-			t.Errorf("got %d data frames, want about %d", frames, most)
+		if frames > most || frames < least {
+			t.Errorf("got %d data frames, want %d to %d", frames, least, most)
 		}
 		_ = conn.CloseNow()
 		if err := s.Shutdown(t.Context()); err != nil {

@@ -229,7 +229,7 @@ func (c *conn) ask(ctx context.Context, a ask) error {
 	}
 	// Enrolled before its texts are read, so that a resume on another connection
 	// finds it.
-	r, made := c.edge.enroll(c.srv.ctx, a.id, hashAsk(a))
+	r, made := c.edge.enroll(c.srv.ctx, a)
 	if r == nil {
 		c.edge.leave(size)
 		return f.refuse(ctx, CodeRepeatedID)

@@ -2,7 +2,6 @@ package link
 
 import (
 	"context"
-	"crypto/sha256"
 	"sync"
 	"time"
 )
@@ -119,7 +118,8 @@ func (e *edge) drain(ctx context.Context) error {
 
 // enroll finds the reply of an id or makes it; then ctx isn't nil. Another ask
 // under the same id, or one whose reply is gone, is a repeated id: nil.
-func (e *edge) enroll(parent context.Context, key id, hash [sha256.Size]byte) (r *reply, ctx context.Context) {
+func (e *edge) enroll(parent context.Context, a ask) (r *reply, ctx context.Context) {
+	key, hash := a.id, hashAsk(a)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.evict()
@@ -130,7 +130,7 @@ func (e *edge) enroll(parent context.Context, key id, hash [sha256.Size]byte) (r
 		return r, nil
 	}
 	ctx, cancel := context.WithCancelCause(parent)
-	r = &reply{edge: e, id: key, hash: hash, cancel: cancel, changed: make(chan struct{})}
+	r = &reply{edge: e, id: key, hash: hash, piece: a.shape&shapeStream == 0, cancel: cancel, changed: make(chan struct{})}
 	e.replies[key] = r
 	return r, ctx
 }

@@ -17,6 +17,8 @@ type reply struct {
 	edge *edge
 	id   id
 	hash [sha256.Size]byte // of the ask
+	// piece says that nobody reads the text as it is made: it leaves in one piece.
+	piece bool
 
 	size  int64     // guarded by edge.mu, as are the next two
 	since time.Time // when it was finished
@@ -234,6 +236,7 @@ func (r *reply) see(from int) view {
 	case r.frozen && r.code != 0: // soon
 	case r.cleared:
 		v.failed = CodeRepeatedID
+	case r.piece && !r.finished: // a frame costs more than it is worth
 	case from <= len(r.buf):
 		v.ready = len(r.buf) - from
 		v.last = r.finished && v.ready <= maxChunk
