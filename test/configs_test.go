@@ -21,7 +21,7 @@ func edgeTree(t *testing.T, local, keyHash, token string) tree {
 		"auth":    tree{"secret": keySecret},
 		"tenants": []tree{{"id": "ship", "keys": []string{keyHash}, "budget": allowance(budget, budget)}},
 		"local":   tree{"kind": "openai", "url": local, "model": "small", "timeout": "30s"},
-		"remote":  tree{"kind": "origin", "url": "ws://127.0.0.1:1", "token": token, "timeout": "30s"},
+		"remote":  tree{"kind": "origin", "url": "ws://127.0.0.1:1", "token": token, "timeout": "1m"},
 		"policy":  tree{"samples": 5, "parallel": 1, "confidence": 1},
 		"ledger":  tree{"kind": "memory"},
 	}
