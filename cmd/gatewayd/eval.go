@@ -150,10 +150,12 @@ func (o evalOptions) write(sets []*evalSet, limits, prices []evalCurve) error {
 	return errors.Join(errs...)
 }
 
-// progress is a bar on stderr, a courtesy.
+// progress is a bar on stderr, a courtesy. It moves only when it is told to: the
+// library's ticker, for n < 0, reads what others write.
 func progress(n int, what string, stderr io.Writer) *progressbar.ProgressBar {
 	return progressbar.NewOptions(n, progressbar.OptionSetWriter(stderr), progressbar.OptionSetDescription(what),
-		progressbar.OptionThrottle(progressEvery), progressbar.OptionShowCount(), progressbar.OptionClearOnFinish())
+		progressbar.OptionThrottle(progressEvery), progressbar.OptionShowCount(), progressbar.OptionClearOnFinish(),
+		progressbar.OptionSetSpinnerChangeInterval(0))
 }
 
 // short is a file's name without folder and endings.

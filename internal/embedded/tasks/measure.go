@@ -245,4 +245,5 @@ func extraction(d *draft) {
 	})
 	x := d.add(d.mul(p, a), f)
 	d.word(fmt.Sprintf(`{"goods": %d, "price": %d, "total": %d}`, a, p, x))
+	d.answer = strings.ReplaceAll(d.shown, " ", "") // as policy.Extract writes JSON
 }
