@@ -1,4 +1,4 @@
-// Package redistest starts a real Redis server for a test.
+// Package redistest starts a real Redis server for a test, and takes it away.
 package redistest
 
 import (
@@ -7,14 +7,30 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
 
-// Start runs redis-server on a free loopback port until the test ends and
-// returns its address. Where it is not installed the test is skipped, unless
+// Server is a redis-server on a loopback port of its own. Its methods fail the
+// test when they can't do what they say.
+type Server struct {
+	Addr string
+
+	t    testing.TB
+	path string
+	args []string
+	cmd  *exec.Cmd // nil while it is stopped
+}
+
+// Start runs redis-server until the test ends and returns its address. It
+// keeps nothing on disk. Where it is not installed the test is skipped, unless
 // TENBIT_REQUIRE names redis: then it fails.
-func Start(t testing.TB) (addr string) {
+func Start(t testing.TB) (addr string) { return Run(t).Addr }
+
+// Run is [Start] with more arguments of redis-server, such as "--appendonly",
+// "yes"; files lie in a directory of the test's.
+func Run(t testing.TB, args ...string) *Server {
 	t.Helper()
 	path, err := exec.LookPath("redis-server")
 	if err != nil {
@@ -27,28 +43,74 @@ func Start(t testing.TB) (addr string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr = ln.Addr().String()
-	_, port, _ := net.SplitHostPort(addr)
+	s := &Server{Addr: ln.Addr().String(), t: t, path: path}
+	_, port, _ := net.SplitHostPort(s.Addr)
 	if err := ln.Close(); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(path, "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir())
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	s.args = append([]string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir()}, args...)
 	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // by pid; nothing of it is kept
-		_ = cmd.Wait()
-	})
-	for deadline := time.Now().Add(20 * time.Second); ; {
-		conn, err := net.DialTimeout("tcp", addr, time.Second)
-		if err == nil {
-			_ = conn.Close()
-			return addr
+		if s.cmd != nil {
+			s.Kill()
 		}
+	})
+	s.Restart()
+	return s
+}
+
+// Restart starts the server again after [Server.Kill], with what lies on its disk.
+func (s *Server) Restart() {
+	s.t.Helper()
+	cmd := exec.Command(s.path, s.args...)
+	if err := cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	s.cmd = cmd
+	for deadline := time.Now().Add(20 * time.Second); !s.answers(); {
 		if time.Now().After(deadline) {
-			t.Fatalf("redis-server does not listen: %v", err)
+			s.t.Fatal("redis-server does not answer")
 		}
 		time.Sleep(10 * time.Millisecond) // a process of its own tells nobody when it is ready
+	}
+}
+
+// answers reports whether the server speaks: also that it wants a password.
+func (s *Server) answers() bool {
+	conn, err := net.DialTimeout("tcp", s.Addr, time.Second)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(time.Second)); err != nil {
+		return false
+	}
+	if _, err := conn.Write([]byte("PING\r\n")); err != nil {
+		return false
+	}
+	b := make([]byte, 64)
+	n, err := conn.Read(b)
+	return err == nil && !strings.HasPrefix(string(b[:n]), "-LOADING")
+}
+
+// Kill is kill -9: what was not on disk is lost, and connections are refused.
+func (s *Server) Kill() {
+	s.t.Helper()
+	if err := s.cmd.Process.Kill(); err != nil {
+		s.t.Errorf("kill redis-server: %v", err)
+	}
+	_ = s.cmd.Wait() // says that it was killed
+	s.cmd = nil
+}
+
+// Pause stops the process: connections stay and nothing answers.
+func (s *Server) Pause() { s.signal(syscall.SIGSTOP) }
+
+// Resume goes on after [Server.Pause].
+func (s *Server) Resume() { s.signal(syscall.SIGCONT) }
+
+func (s *Server) signal(sig os.Signal) {
+	s.t.Helper()
+	if err := s.cmd.Process.Signal(sig); err != nil {
+		s.t.Fatalf("%v to redis-server: %v", sig, err)
 	}
 }
