@@ -3,7 +3,7 @@
 SHELL := bash
 LIB := set -euo pipefail; source .ci/lib.sh;
 
-.PHONY: build test race lint fuzz vuln image ci
+.PHONY: build test race lint fuzz vuln bench soak image ci
 
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/gatewayd ./cmd/gatewayd
@@ -20,6 +20,17 @@ lint:
 FUZZTIME ?= 1m
 fuzz:
 	@$(LIB) fuzz $(FUZZTIME)
+
+# What the edge adds to a local backend, beside the standard library's bare
+# reverse proxy: docs/api.md says what the columns are.
+BENCHTIME ?= 3000x
+bench:
+	go test ./test -run '^$$' -bench BenchmarkEdge -benchtime $(BENCHTIME)
+
+# Mixed load with clients that leave at random; CI runs a minute of it.
+SOAKTIME ?= 30m
+soak:
+	TENBIT_SOAK=$(SOAKTIME) go test ./test -run '^TestSoak$$' -v -timeout 24h
 
 # Needs the vulnerability database of the Go project.
 vuln:

@@ -27,11 +27,11 @@ func (g *Gateway) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	ctl := http.NewResponseController(w)
 	_ = ctl.SetReadDeadline(time.Now().Add(g.BodyTime)) // a recorder in a test has none
 	b, err := g.readBody(w, r)
+	if err != nil {
+		return nil, err // the server reads on for a while, under the same deadline
+	}
 	// Without a deadline from here on: it would end the request while the model works.
 	_ = ctl.SetReadDeadline(time.Time{})
-	if err != nil {
-		return nil, err
-	}
 	if !utf8.Valid(b) || loneSurrogate(b) {
 		return nil, invalid("", "", "We could not parse the JSON body of your request: it is not valid Unicode.")
 	}

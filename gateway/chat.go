@@ -36,7 +36,6 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, c *call, t task)
 	default:
 		return overloaded()
 	}
-	g.rate(w.Header())
 	p := g.depart(r.Context(), c, t)
 	defer p.leave()
 	if t.deliver.Stream {

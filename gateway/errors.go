@@ -54,7 +54,6 @@ func orNull(s string) *string {
 // write sends the error as a whole response.
 func (e *Error) write(w http.ResponseWriter) {
 	h := w.Header()
-	h.Set("Content-Type", "application/json")
 	if e.NoRetry || e.RetryAfter > maxRetry {
 		h.Set("X-Should-Retry", "false")
 	}
@@ -64,8 +63,7 @@ func (e *Error) write(w http.ResponseWriter) {
 	if e.Accept != "" {
 		h.Set("Accept-Encoding", e.Accept)
 	}
-	w.WriteHeader(e.Status)
-	_, _ = w.Write(append(e.body(), '\n')) // the client may have left
+	send(w, e.Status, e.body())
 }
 
 // maxRetry is how long clients wait when they are told to: beyond it OpenAI's try

@@ -87,6 +87,7 @@ type Gateway struct {
 	flights flights
 	paces   paces
 	active  chan struct{}
+	packing chan struct{} // holds one while an answer is packed
 }
 
 // New checks g and makes it ready to serve.
@@ -108,6 +109,7 @@ func New(g *Gateway) (*Gateway, error) {
 		errs = append(errs, errors.New("gateway: metrics and log must be set"))
 	}
 	_, _ = rand.Read(g.asks.prefix[:]) // never fails
+	g.packing = make(chan struct{}, 1)
 	g.active = make(chan struct{}, max(g.MaxActive, 0))
 	return g, errors.Join(errs...)
 }

@@ -45,6 +45,20 @@ type bench struct {
 
 func open(t *testing.T, local, large policy.Model, change func(*gateway.Gateway, *tenbit.Tenant)) *bench {
 	t.Helper()
+	b := wired(t, local, large, change)
+	b.Server = httptest.NewServer(b.g.Handler())
+	t.Cleanup(func() {
+		b.Close()
+		if err := b.g.Drain(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return b
+}
+
+// wired is open without a server, for tests with a clock of their own.
+func wired(t *testing.T, local, large policy.Model, change func(*gateway.Gateway, *tenbit.Tenant)) *bench {
+	t.Helper()
 	b := &bench{ledger: &ledger.Memory{}, log: new(bytes.Buffer)}
 	b.tenant = tenbit.Tenant{ID: "t", MaxRequest: 1 << 30, OnEmpty: tenbit.EmptyLocal, Windows: []tenbit.Window{{Limit: 1 << 40, Per: 1000 * time.Hour}}}
 	b.g = &gateway.Gateway{
@@ -66,13 +80,6 @@ func open(t *testing.T, local, large policy.Model, change func(*gateway.Gateway,
 	if _, err := gateway.New(b.g); err != nil {
 		t.Fatal(err)
 	}
-	b.Server = httptest.NewServer(b.g.Handler())
-	t.Cleanup(func() {
-		b.Close()
-		if err := b.g.Drain(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
 	return b
 }
 

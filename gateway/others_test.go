@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"tenbit"
+	"tenbit/cache"
+	"tenbit/codec"
 	"tenbit/gateway"
 	"tenbit/internal/fake"
 	"tenbit/test/spec"
@@ -230,5 +232,32 @@ func TestModels(t *testing.T) {
 		if resp.StatusCode != want || want == 200 && spec.Check("Model", []byte(body)) != nil {
 			t.Errorf("%s: got %d %s, want %d", path, resp.StatusCode, body, want)
 		}
+	}
+}
+
+// TestLargeAnswersArePacked in the cache, behind the client's back, and come
+// out as they were.
+func TestLargeAnswersArePacked(t *testing.T) {
+	answer := strings.Repeat("It is wet and wide and old. ", 100)
+	packed := make(chan struct{}, 1)
+	local := fake.Says(answer)
+	b := open(t, local, fake.Says(""), func(g *gateway.Gateway, _ *tenbit.Tenant) {
+		g.Remote = nil
+		g.Pack = func(b []byte) []byte { defer func() { packed <- struct{}{} }(); return codec.Pack(codec.Default(), b) }
+		g.Unpack = func(b []byte) ([]byte, error) { return codec.Unpack(codec.Default(), b, cache.MaxValue) }
+	})
+	for i := range 3 {
+		if resp, body := b.post(t, ask("The sea?")); content(t, body) != answer || i > 0 && resp.Header.Get("X-Tenbit-Route") != "cache" {
+			t.Errorf("request %d: got %s, %d bytes", i, resp.Header.Get("X-Tenbit-Route"), len(body))
+		}
+		if i == 1 {
+			<-packed
+			if err := b.g.Drain(t.Context()); err != nil { // it is in the cache now
+				t.Fatal(err)
+			}
+		}
+	}
+	if n := len(local.Calls()); n != 1 {
+		t.Errorf("the model was asked %d times", n)
 	}
 }

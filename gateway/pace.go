@@ -24,8 +24,10 @@ type pace struct {
 
 // paced runs h where the tenant's pace allows.
 func (g *Gateway) paced(w http.ResponseWriter, r *http.Request, c *call, h func(http.ResponseWriter, *http.Request, *call) error) error {
-	if err := g.paces.enter(c.tenant, time.Now()); err != nil {
-		w.Header().Set("Retry-After", strconv.Itoa(max(int(err.wait.Seconds()), 1)))
+	err := g.paces.enter(c.tenant, time.Now())
+	g.paces.rate(w.Header(), c.tenant, time.Now())
+	if err != nil {
+		err.RetryAfter = max(err.wait, time.Second)
 		return err.Error
 	}
 	defer g.paces.leave(c.tenant)
@@ -79,4 +81,21 @@ func (ps *paces) leave(t tenbit.Tenant) {
 
 func rateLimited(msg string) *Error {
 	return &Error{Status: http.StatusTooManyRequests, Type: "requests", Code: "rate_limit_exceeded", Msg: msg}
+}
+
+// rate says what is left of a tenant's limit on requests, where it has one, in
+// place of what is left of the process's.
+func (ps *paces) rate(h http.Header, t tenbit.Tenant, now time.Time) {
+	if t.Requests <= 0 || t.Span <= 0 {
+		return
+	}
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	left, reset := t.Requests, time.Duration(0)
+	if p := ps.all[t.ID]; p != nil && p.slot == now.UnixNano()/int64(t.Span) {
+		left, reset = max(t.Requests-p.count, 0), time.Unix(0, (p.slot+1)*int64(t.Span)).Sub(now)
+	}
+	h.Set("X-Ratelimit-Limit-Requests", strconv.Itoa(t.Requests))
+	h.Set("X-Ratelimit-Remaining-Requests", strconv.Itoa(left))
+	h.Set("X-Ratelimit-Reset-Requests", reset.Round(time.Millisecond).String())
 }

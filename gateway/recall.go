@@ -39,18 +39,19 @@ func (g *Gateway) recall(ctx context.Context, o Order) (tenbit.Answer, bool) {
 	if g.Cache == nil || o.NoStore || o.NoCache {
 		return tenbit.Answer{}, false
 	}
-	packed, ok := g.Cache.Get(ctx, g.key(o))
-	if !ok {
+	val, ok := g.Cache.Get(ctx, g.key(o))
+	if !ok || len(val) == 0 {
 		return tenbit.Answer{}, false
 	}
-	if g.Unpack != nil {
+	form, val := val[0], val[1:]
+	if form == packed && g.Unpack != nil {
 		var err error
-		if packed, err = g.Unpack(packed); err != nil {
+		if val, err = g.Unpack(val); err != nil {
 			return tenbit.Answer{}, false // another codec's: a miss
 		}
 	}
 	var s stored
-	if json.Unmarshal(packed, &s) != nil {
+	if json.Unmarshal(val, &s) != nil {
 		return tenbit.Answer{}, false
 	}
 	return tenbit.Answer{
@@ -70,9 +71,36 @@ func (g *Gateway) store(ctx context.Context, o Order, a tenbit.Answer) tenbit.An
 	if err != nil {
 		return a // tool calls that are no JSON are not kept
 	}
-	if g.Pack != nil {
-		val = g.Pack(val)
-	}
-	g.Cache.Put(ctx, g.key(o), val)
+	g.shelve(ctx, g.key(o), val)
 	return a
+}
+
+// The first byte of what the cache keeps.
+const (
+	plain  = 0
+	packed = 1
+)
+
+// packFrom is the size in bytes from which packing saves more than an entry's
+// overhead.
+const packFrom = 1 << 10
+
+// shelve puts a value into the cache: at once as it is, since the client waits,
+// and where that saves much, soon afterwards packed. What comes while another
+// value is being packed stays as it is.
+func (g *Gateway) shelve(ctx context.Context, k cache.Key, val []byte) {
+	g.Cache.Put(ctx, k, append([]byte{plain}, val...))
+	if g.Pack == nil || len(val) < packFrom {
+		return
+	}
+	select {
+	case g.packing <- struct{}{}:
+	default:
+		return
+	}
+	ctx = context.WithoutCancel(ctx)
+	g.flights.wg.Go(func() { // is waited for as the walks are
+		defer func() { <-g.packing }()
+		g.Cache.Put(ctx, k, append([]byte{packed}, g.Pack(val)...))
+	})
 }

@@ -8,7 +8,7 @@ import (
 
 // newKey makes an API key with the program and returns what its output says:
 // the key for the client and the hash for the configuration.
-func newKey(t *testing.T) (key, hash string) {
+func newKey(t testing.TB) (key, hash string) {
 	t.Helper()
 	out, errs, code := once(t, "", "key", "new", "-config", tree{"auth": tree{"secret": keySecret}}.write(t))
 	key = regexp.MustCompile(`tb-[A-Za-z0-9_-]{32}`).FindString(out)

@@ -11,7 +11,7 @@ const keySecret = "a secret of the tests, thirty-two bytes"
 // edgeTree is an edge with one tenant, a local model behind an
 // OpenAI-compatible API, and a ledger in memory. Every open question goes to
 // the far side.
-func edgeTree(t *testing.T, local, keyHash, token string) tree {
+func edgeTree(t testing.TB, local, keyHash, token string) tree {
 	t.Helper()
 	return tree{
 		"listen":  "127.0.0.1:0",
@@ -28,7 +28,7 @@ func edgeTree(t *testing.T, local, keyHash, token string) tree {
 }
 
 // originTree is an origin over a large model behind an OpenAI-compatible API.
-func originTree(t *testing.T, large, tokenHash string) tree {
+func originTree(t testing.TB, large, tokenHash string) tree {
 	t.Helper()
 	return tree{
 		"listen": "127.0.0.1:0",

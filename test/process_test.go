@@ -33,14 +33,14 @@ var address = regexp.MustCompile(`127\.0\.0\.1:[0-9]+`)
 
 // start runs a role of gatewayd with a configuration until the test ends.
 // Configurations are written as JSON, which is YAML too.
-func start(t *testing.T, role string, config tree) *process {
+func start(t testing.TB, role string, config tree) *process {
 	t.Helper()
 	return startFile(t, role, config.write(t))
 }
 
 // startFile is start with a file, and with more of an environment than the
 // program otherwise gets.
-func startFile(t *testing.T, role, path string, env ...string) *process {
+func startFile(t testing.TB, role, path string, env ...string) *process {
 	t.Helper()
 	cmd := exec.Command(gatewayd, role, "-config", path)
 	// The race detector would sleep a second before each exit.
@@ -74,7 +74,7 @@ func startFile(t *testing.T, role, path string, env ...string) *process {
 }
 
 // stop asks the process to end and waits; it has to drain and exit with 0.
-func (p *process) stop(t *testing.T) {
+func (p *process) stop(t testing.TB) {
 	t.Helper()
 	select {
 	case <-p.done:
@@ -96,7 +96,7 @@ func (p *process) stop(t *testing.T) {
 }
 
 // kill is kill -9.
-func (p *process) kill(t *testing.T) {
+func (p *process) kill(t testing.TB) {
 	t.Helper()
 	if err := p.cmd.Process.Kill(); err != nil {
 		t.Errorf("kill: %v", err)
@@ -122,7 +122,7 @@ func (c tree) set(path string, value any) {
 	below.set(rest, value)
 }
 
-func (c tree) write(t *testing.T) string {
+func (c tree) write(t testing.TB) string {
 	t.Helper()
 	b, err := json.MarshalIndent(c, "", " ")
 	if err != nil {
@@ -161,7 +161,7 @@ func (l *logs) String() string {
 }
 
 // freeAddr finds a loopback port that is free now.
-func freeAddr(t *testing.T) string {
+func freeAddr(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -172,7 +172,7 @@ func freeAddr(t *testing.T) string {
 }
 
 // once runs gatewayd to its end and returns what it printed and its exit status.
-func once(t *testing.T, stdin string, args ...string) (stdout, stderr string, code int) {
+func once(t testing.TB, stdin string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
