@@ -30,11 +30,8 @@ func (g *Gateway) chat(w http.ResponseWriter, r *http.Request, c *call) error {
 
 // serve carries out a task and answers it.
 func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, c *call, t task) error {
-	select {
-	case g.active <- struct{}{}:
-		defer func() { <-g.active }()
-	default:
-		return overloaded()
+	if err := g.admit(c); err != nil {
+		return err
 	}
 	p := g.depart(r.Context(), c, t)
 	defer p.leave()
@@ -46,7 +43,7 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, c *call, t task)
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, t.voice.whole(c))
+	return writeJSON(w, c, t.voice.whole(c))
 }
 
 // delivery says how a client wants its answer.

@@ -43,11 +43,8 @@ func (g *Gateway) embeddings(w http.ResponseWriter, r *http.Request, c *call) er
 	if err != nil {
 		return err
 	}
-	select {
-	case g.active <- struct{}{}:
-		defer func() { <-g.active }()
-	default:
-		return overloaded()
+	if err := g.admit(c); err != nil {
+		return err
 	}
 	c.model = in.Model
 	vectors, tokens, err := g.Embed.Embed(r.Context(), in.texts, in.Dimensions)
@@ -76,7 +73,7 @@ func (g *Gateway) embeddings(w http.ResponseWriter, r *http.Request, c *call) er
 		}
 		out.Data = append(out.Data, e)
 	}
-	return writeJSON(w, out)
+	return writeJSON(w, c, out)
 }
 
 // embeddingRequest is what is read of a request.

@@ -148,6 +148,7 @@ func TestRoutes(t *testing.T) {
 			if err != nil || bits != spent || (tt.route == "local") != (bits == 0) {
 				t.Errorf("header %v, ledger %v, %v", bits, spent, err)
 			}
+			b.Close() // what is logged behind the answer is there now
 			if strings.Contains(b.log.String(), "sea") || strings.Contains(b.log.String(), "wet") || strings.Contains(b.log.String(), key) {
 				t.Errorf("the log tells too much: %s", b.log)
 			}

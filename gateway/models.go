@@ -19,7 +19,7 @@ type modelObject struct {
 }
 
 // models serves GET /v1/models.
-func (g *Gateway) models(w http.ResponseWriter, _ *http.Request, _ *call) error {
+func (g *Gateway) models(w http.ResponseWriter, _ *http.Request, c *call) error {
 	list := struct {
 		Object string        `json:"object"`
 		Data   []modelObject `json:"data"`
@@ -27,11 +27,11 @@ func (g *Gateway) models(w http.ResponseWriter, _ *http.Request, _ *call) error 
 	for _, m := range g.Models {
 		list.Data = append(list.Data, modelObject{ID: m, Object: "model", OwnedBy: "tenbit"})
 	}
-	return writeJSON(w, list)
+	return writeJSON(w, c, list)
 }
 
 // model serves GET /v1/models/{model}; the name may hold slashes.
-func (g *Gateway) model(w http.ResponseWriter, r *http.Request, _ *call) error {
+func (g *Gateway) model(w http.ResponseWriter, r *http.Request, c *call) error {
 	name := chi.URLParam(r, "*")
 	if plain, err := url.PathUnescape(name); err == nil && r.URL.RawPath != "" {
 		name = plain
@@ -39,18 +39,20 @@ func (g *Gateway) model(w http.ResponseWriter, r *http.Request, _ *call) error {
 	if !slices.Contains(g.Models, name) {
 		return unknownModel()
 	}
-	return writeJSON(w, modelObject{ID: name, Object: "model", OwnedBy: "tenbit"})
+	return writeJSON(w, c, modelObject{ID: name, Object: "model", OwnedBy: "tenbit"})
 }
 
 func unknownModel() *Error {
 	return &Error{Status: http.StatusNotFound, Type: "invalid_request_error", Code: "model_not_found", Param: "model", Msg: "The model does not exist or you do not have access to it. GET /v1/models lists those that do."}
 }
 
-func writeJSON(w http.ResponseWriter, v any) error {
+// writeJSON answers a call.
+func writeJSON(w http.ResponseWriter, c *call, v any) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("write a response: %w", err)
 	}
+	c.release()
 	send(w, http.StatusOK, b)
 	return nil
 }

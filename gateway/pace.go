@@ -30,13 +30,24 @@ func (g *Gateway) paced(w http.ResponseWriter, r *http.Request, c *call, h func(
 		err.RetryAfter = max(err.wait, time.Second)
 		return err.Error
 	}
-	defer g.paces.leave(c.tenant)
+	c.held = append(c.held, func() { g.paces.leave(c.tenant) })
 	if g.Ledger != nil && r.Method == http.MethodPost {
 		look := lookAhead(r.Context(), g.Ledger, c.tenant)
 		c.left = look.wait
 		defer look.end()
 	}
 	return h(w, r, c)
+}
+
+// admit takes one of the places for requests that are walked.
+func (g *Gateway) admit(c *call) error {
+	select {
+	case g.active <- struct{}{}:
+		c.held = append(c.held, func() { <-g.active })
+		return nil
+	default:
+		return overloaded()
+	}
 }
 
 // tooFast is a 429 with the time after which it makes sense to try again.

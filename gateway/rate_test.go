@@ -67,3 +67,18 @@ func TestPings(t *testing.T) {
 		synctest.Wait()
 	})
 }
+
+// TestPlacesAreFree: who has an answer, whole or streamed, can ask again at once
+// where one request may be under way.
+func TestPlacesAreFree(t *testing.T) {
+	b := open(t, fake.Says("It is wet."), fake.Says(""), func(g *gateway.Gateway, t *tenbit.Tenant) { g.Remote, g.MaxActive, t.Active = nil, 1, 1 })
+	for i := range 200 {
+		body := ask("The sea?")
+		if i%2 > 0 {
+			body = strings.Replace(body, `{`, `{"stream":true,`, 1)
+		}
+		if resp, body := b.post(t, body); resp.StatusCode != http.StatusOK {
+			t.Fatalf("request %d: got %d %s", i, resp.StatusCode, body)
+		}
+	}
+}

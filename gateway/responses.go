@@ -170,7 +170,7 @@ func (g *Gateway) response(w http.ResponseWriter, r *http.Request, c *call) erro
 	case r.URL.Query().Get("stream") == "true":
 		return invalid("stream", "unsupported_value", "Stored responses are not streamed.")
 	}
-	return writeJSON(w, k.Response)
+	return writeJSON(w, c, k.Response)
 }
 
 // deleteResponse serves DELETE /v1/responses/{id}.
@@ -180,7 +180,7 @@ func (g *Gateway) deleteResponse(w http.ResponseWriter, r *http.Request, c *call
 		return noResponse()
 	}
 	g.Responses.Put(r.Context(), shelfKey(c.tenant.ID, id), nil)
-	return writeJSON(w, map[string]any{"id": id, "object": "response", "deleted": true})
+	return writeJSON(w, c, map[string]any{"id": id, "object": "response", "deleted": true})
 }
 
 func noResponse() *Error {

@@ -71,12 +71,23 @@ type call struct {
 
 	status  int
 	answers []tenbit.Answer // one for each choice
+	held    []func()        // give back the places that the request takes
+}
+
+// release gives back the places of the request: before the client knows that it
+// is answered, so that its next one finds them.
+func (c *call) release() {
+	for _, f := range c.held {
+		f()
+	}
+	c.held = nil
 }
 
 // handle authenticates, runs h, answers its error and writes the one log line.
 func (g *Gateway) handle(h func(http.ResponseWriter, *http.Request, *call) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		c := &call{id: newID(), start: time.Now(), status: http.StatusOK}
+		defer c.release()
 		w.Header().Set("X-Request-Id", c.id)
 		g.rate(w.Header())
 		err := g.authenticate(r, c)
@@ -86,6 +97,7 @@ func (g *Gateway) handle(h func(http.ResponseWriter, *http.Request, *call) error
 		if err != nil {
 			e := g.refusal(r.Context(), c, err)
 			c.status = e.Status
+			c.release()
 			if !errors.Is(err, errSent) {
 				e.write(w)
 			}

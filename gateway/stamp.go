@@ -12,10 +12,13 @@ import (
 // deadline: a client that stops reading must not hold a request for ever.
 func (g *Gateway) stamp(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s := &stamped{ResponseWriter: w, ctl: http.NewResponseController(w), start: time.Now(), stall: g.Stall}
-		s.extend()
+		s := &stamped{ResponseWriter: w, ctl: http.NewResponseController(w), start: time.Now(), stall: g.Stall, timed: r.ProtoMajor > 1}
+		if !s.timed {
+			s.extend() // the connection still has the last response's
+		}
 		w.Header().Set("Openai-Version", "2020-10-01")
 		next.ServeHTTP(s, r)
+		s.extend() // the server writes what is left
 	})
 }
 
@@ -25,6 +28,7 @@ type stamped struct {
 	ctl    *http.ResponseController
 	start  time.Time
 	stall  time.Duration
+	timed  bool // HTTP/2 ends a stream at its deadline, whether something is written then or not
 	begun  bool
 	dueSet time.Time // when the write deadline was set last
 }
@@ -46,7 +50,15 @@ func (s *stamped) Write(b []byte) (int, error) {
 		s.WriteHeader(http.StatusOK)
 	}
 	s.extend()
+	defer s.rest()
 	return s.ResponseWriter.Write(b)
+}
+
+// FlushError is for [http.ResponseController].
+func (s *stamped) FlushError() error {
+	s.extend()
+	defer s.rest()
+	return s.ctl.Flush()
 }
 
 // extend moves the write deadline, not for each of many small writes.
@@ -54,6 +66,15 @@ func (s *stamped) extend() {
 	if now := time.Now(); now.Sub(s.dueSet) > s.stall/8 {
 		s.dueSet = now
 		_ = s.ctl.SetWriteDeadline(now.Add(s.stall)) // a recorder in a test has none
+	}
+}
+
+// rest takes the write deadline away until something is written again, where it
+// would end the response while the model works.
+func (s *stamped) rest() {
+	if s.timed {
+		s.dueSet = time.Time{}
+		_ = s.ctl.SetWriteDeadline(time.Time{})
 	}
 }
 

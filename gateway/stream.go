@@ -137,6 +137,7 @@ func (st *streaming) quiet() time.Duration {
 // before anything has left the error is the caller's to tell.
 func (st *streaming) finish(cause error) error {
 	report := st.g.report(st.ctx, st.c)
+	st.c.release()
 	if cause != nil && st.speaker == nil {
 		report.set(st.s.w.Header(), "")
 		return cause

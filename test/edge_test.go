@@ -2,6 +2,7 @@ package test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -42,9 +43,9 @@ func TestSlowClients(t *testing.T) {
 		return fake.Answers("It is dark.")
 	}, says(""), func(edge, origin tree) {
 		alone(edge, origin)
-		edge.set("limits.header_time", "300ms")
-		edge.set("limits.body_time", "300ms")
-		edge.set("limits.stall", "300ms")
+		for _, limit := range []string{"header_time", "body_time", "stall"} {
+			edge.set("limits."+limit, "2s") // that the others keep on a busy machine
+		}
 	})
 	send := func(text string) net.Conn {
 		c, err := net.Dial("tcp", d.Edge.Addr)
@@ -111,6 +112,59 @@ func renewed(t *testing.T, serial int64, certFile, keyFile string) *x509.CertPoo
 	return pool
 }
 
+// TestThinking: a model may take longer for its answer than a client may for
+// reading it, whatever the protocol.
+func TestThinking(t *testing.T) {
+	dir := t.TempDir()
+	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	pool := renewed(t, 1, certFile, keyFile)
+	const stall = 500 * time.Millisecond
+	d := deploy(t, func(fake.Received) fake.Behaviour {
+		thought, step := make(chan struct{}), make(chan struct{}, 2)
+		step <- struct{}{} // the role
+		step <- struct{}{} // some text
+		time.AfterFunc(2*stall, func() { close(thought) })
+		time.AfterFunc(4*stall, func() { close(step) })
+		return fake.Behaviour{Content: "It is dark.", Gate: thought, Step: step}
+	}, says(""), func(edge, origin tree) {
+		alone(edge, origin)
+		edge.set("limits.stall", stall.String())
+		edge.set("tls", tree{"cert": certFile, "key": keyFile})
+	})
+	for _, version := range []int{1, 2} {
+		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: version == 2}
+		t.Cleanup(transport.CloseIdleConnections)
+		for _, stream := range []bool{false, true} {
+			t.Run(fmt.Sprintf("HTTP/%d stream %v", version, stream), func(t *testing.T) {
+				t.Parallel()
+				resp := d.through(t, transport, fresh(open, stream))
+				if a := read(t, resp); a.Text != "It is dark." || stream != a.Done || resp.ProtoMajor != version {
+					t.Errorf("got %d %s by %s", a.Status, a.Body, resp.Proto)
+				}
+			})
+		}
+	}
+}
+
+// through asks an edge with TLS.
+func (d *deployment) through(t *testing.T, transport *http.Transport, body any) *http.Response {
+	t.Helper()
+	b, err := json.Marshal(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://"+d.Edge.Addr+"/v1/chat/completions", bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+d.Key)
+	resp, err := transport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp
+}
+
 // TestTLS: HTTP/2, plain and streamed, and a certificate that is renewed while
 // the edge runs; files that are no certificate change nothing.
 func TestTLS(t *testing.T) {
@@ -124,19 +178,7 @@ func TestTLS(t *testing.T) {
 	ask := func(pool *x509.CertPool, stream bool) (serial int64, proto string) {
 		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: true}
 		defer transport.CloseIdleConnections()
-		b, err := json.Marshal(fresh(open, stream))
-		if err != nil {
-			t.Fatal(err)
-		}
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://"+d.Edge.Addr+"/v1/chat/completions", strings.NewReader(string(b)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Authorization", "Bearer "+d.Key)
-		resp, err := transport.RoundTrip(req)
-		if err != nil {
-			t.Fatal(err)
-		}
+		resp := d.through(t, transport, fresh(open, stream))
 		serial, proto = resp.TLS.PeerCertificates[0].SerialNumber.Int64(), resp.Proto
 		if a := read(t, resp); a.Text != "It is dark." || stream != a.Done || stream && a.Trailer.Get("X-Tenbit-Bits") == "" {
 			t.Errorf("got %d %q, trailers %v", a.Status, a.Text, a.Trailer)
