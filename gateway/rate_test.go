@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"bytes"
 	"context"
 	"net/http"
 	"net/http/httptest"
@@ -68,17 +69,36 @@ func TestPings(t *testing.T) {
 	})
 }
 
-// TestPlacesAreFree: who has an answer, whole or streamed, can ask again at once
-// where one request may be under way.
+// listener calls then when the end of an answer is written.
+type listener struct {
+	*httptest.ResponseRecorder
+	then func()
+}
+
+func (h listener) Write(b []byte) (int, error) {
+	if bytes.HasSuffix(b, []byte("}\n")) || bytes.Contains(b, []byte("[DONE]")) {
+		h.then()
+	}
+	return h.ResponseRecorder.Write(b)
+}
+
+// TestPlacesAreFree: who hears the end of an answer, whole or streamed, can ask
+// again at once where one request may be under way.
 func TestPlacesAreFree(t *testing.T) {
-	b := open(t, fake.Says("It is wet."), fake.Says(""), func(g *gateway.Gateway, t *tenbit.Tenant) { g.Remote, g.MaxActive, t.Active = nil, 1, 1 })
-	for i := range 200 {
-		body := ask("The sea?")
-		if i%2 > 0 {
-			body = strings.Replace(body, `{`, `{"stream":true,`, 1)
+	b := wired(t, fake.Says("It is wet."), fake.Says(""), func(g *gateway.Gateway, t *tenbit.Tenant) { g.Remote, g.MaxActive, t.Active = nil, 1, 1 })
+	post := func(body string, then func()) {
+		r := httptest.NewRequestWithContext(t.Context(), "POST", "/v1/chat/completions", strings.NewReader(body))
+		r.Header.Set("Authorization", "Bearer "+key)
+		w := listener{httptest.NewRecorder(), then}
+		if b.g.Handler().ServeHTTP(w, r); w.Code != http.StatusOK {
+			t.Errorf("got %d %s", w.Code, w.Body)
 		}
-		if resp, body := b.post(t, body); resp.StatusCode != http.StatusOK {
-			t.Fatalf("request %d: got %d %s", i, resp.StatusCode, body)
-		}
+	}
+	again := 0
+	for _, body := range []string{ask("The sea?"), strings.Replace(ask("The sea?"), `{`, `{"stream":true,`, 1)} {
+		post(body, func() { post(body, func() { again++ }) })
+	}
+	if again != 2 {
+		t.Errorf("got %d answers to second requests, want 2", again)
 	}
 }
