@@ -1,127 +1,114 @@
-// Package cache keeps answers to requests that were seen before: an LRU with a
-// byte ceiling in front, Redis behind.
+// Package cache keeps answers to requests that were seen before: an LRU with
+// byte ceilings in front, Redis behind.
 package cache
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
-	"sync"
+	"fmt"
+	"math/rand/v2"
 	"time"
-
-	"github.com/hashicorp/golang-lru/v2/simplelru"
-
-	"tenbit"
 )
 
-// Key names an answer. It is a SHA-256 over tenant and canonical request, so no
-// prompt rests in it and tenants never meet.
-type Key [sha256.Size]byte
-
-// KeyOf makes the key; the tenant's length goes before it, so that no tenant
-// and request can pass for another pair.
-func KeyOf(t tenbit.TenantID, body []byte) (k Key) {
-	h := sha256.New()
-	var n [8]byte
-	binary.BigEndian.PutUint64(n[:], uint64(len(t)))
-	h.Write(n[:])
-	h.Write([]byte(t))
-	h.Write(body)
-	h.Sum(k[:0])
-	return k
+// Behind is a store behind the memory, such as [Redis].
+type Behind interface {
+	// Get reads an entry; every error is a miss.
+	Get(ctx context.Context, k Key) (Entry, error)
+	// Put writes an entry without waiting for it. What can't be written is lost.
+	Put(k Key, e Entry)
+	// Remove removes an entry and waits until that is certain.
+	Remove(ctx context.Context, k Key) error
 }
 
-// Behind is a store behind the memory, such as [Redis]. Errors are misses.
-type Behind interface {
-	Get(ctx context.Context, k Key) ([]byte, error)
-	Put(ctx context.Context, k Key, val []byte, ttl time.Duration) error
+// Entry is what is kept under a key.
+type Entry struct {
+	Val     []byte
+	Expires time.Time
 }
 
 // ErrMiss says that nothing is kept under a key.
 var ErrMiss = errors.New("not in the cache")
 
-// overhead is what an entry costs beyond its value, in bytes: key, list
-// element and map slot, rounded up.
-const overhead = 256
-
 // Exact is the exact cache. Safe for concurrent use.
 type Exact struct {
-	max    int64
-	ttl    time.Duration
-	behind Behind
-	seen   func(hit bool)
-
-	mu   sync.Mutex // guards list and used
-	list *simplelru.LRU[Key, entry]
-	used int64 // bytes, overhead included; never over max
+	o   Options
+	mem *memory
 }
 
-type entry struct {
-	val     []byte
-	expires time.Time
+// Options say what an [Exact] may take.
+type Options struct {
+	Bytes  int64         // of memory, everything included; at least [MinBytes]
+	Tenant int64         // most of it for one tenant; 0: all
+	TTL    time.Duration // of an entry
+	Jitter float64       // share by which an entry's life may be shorter, so that not all end at once
+	Behind Behind        // nil: memory only
+	Seen   func(hit bool)
 }
 
-// NewExact makes a cache of at most bytes bytes. behind may be nil; seen, which
-// may be nil, is told of every look-up.
-func NewExact(bytes int64, ttl time.Duration, behind Behind, seen func(hit bool)) *Exact {
-	c := &Exact{max: bytes, ttl: ttl, behind: behind, seen: seen}
-	// The ceiling is in bytes: the list's own limit on entries is out of reach.
-	c.list, _ = simplelru.NewLRU[Key](int(bytes/overhead)+1, func(_ Key, e entry) { c.used -= size(e.val) })
-	return c
+// MinBytes is the smallest cache.
+const MinBytes = 4 << 10
+
+// NewExact reserves the cache's memory, which the system provides as it fills.
+func NewExact(o Options) (*Exact, error) {
+	if o.Bytes < MinBytes || o.TTL <= 0 || o.Jitter < 0 || o.Jitter >= 1 || o.Tenant < 0 || o.Tenant > o.Bytes {
+		return nil, fmt.Errorf("cache: a limit is out of range: %d bytes, %d for a tenant, %v, jitter %v", o.Bytes, o.Tenant, o.TTL, o.Jitter)
+	}
+	mem, err := newMemory(o.Bytes, o.Tenant)
+	if err != nil {
+		return nil, fmt.Errorf("reserve %d bytes for a cache: %w", o.Bytes, err)
+	}
+	return &Exact{o, mem}, nil
 }
 
-func size(val []byte) int64 { return int64(len(val)) + overhead }
-
-// Get returns what was kept under k; the caller must not change it.
+// Get returns a copy of what was kept under k.
 func (c *Exact) Get(ctx context.Context, k Key) ([]byte, bool) {
 	val, ok := c.get(ctx, k)
-	if c.seen != nil {
-		c.seen(ok)
+	if c.o.Seen != nil {
+		c.o.Seen(ok)
 	}
 	return val, ok
 }
 
 func (c *Exact) get(ctx context.Context, k Key) ([]byte, bool) {
-	c.mu.Lock()
-	e, ok := c.list.Get(k)
-	if ok && time.Now().After(e.expires) {
-		c.list.Remove(k)
-		ok = false
+	now := time.Now()
+	if val, ok := c.mem.get(k, now); ok || c.o.Behind == nil {
+		return val, ok
 	}
-	c.mu.Unlock()
-	if ok || c.behind == nil {
-		return e.val, ok
-	}
-	val, err := c.behind.Get(ctx, k)
-	if err != nil {
+	e, err := c.o.Behind.Get(ctx, k)
+	if err != nil || !e.Expires.After(now) {
 		return nil, false
 	}
-	c.keep(k, val)
-	return val, true
+	c.mem.put(k, e)
+	return e.Val, true
 }
 
-// Put keeps val, which the caller must not change any more. A value over an
-// eighth of the ceiling is not kept: it would push out too much.
-func (c *Exact) Put(ctx context.Context, k Key, val []byte) {
-	if size(val) > c.max/8 {
-		return
-	}
-	c.keep(k, val)
-	if c.behind != nil {
-		_ = c.behind.Put(ctx, k, val, c.ttl) // what is not kept is asked again
+// Put keeps val, which the caller must not change any more. A value over an eighth of what its tenant may take
+// is not kept in memory: it would push out too much.
+func (c *Exact) Put(_ context.Context, k Key, val []byte) {
+	life := float64(c.o.TTL) * (1 - c.o.Jitter*rand.Float64())
+	e := Entry{val, time.Now().Add(time.Duration(life))}
+	c.mem.put(k, e)
+	if c.o.Behind != nil {
+		c.o.Behind.Put(k, e)
 	}
 }
 
-func (c *Exact) keep(k Key, val []byte) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.list.Remove(k)
-	for c.used+size(val) > c.max {
-		if _, _, ok := c.list.RemoveOldest(); !ok {
-			return
+// Remove forgets k, also behind the memory. After an error nothing is forgotten.
+func (c *Exact) Remove(ctx context.Context, k Key) error {
+	if c.o.Behind != nil {
+		if err := c.o.Behind.Remove(ctx, k); err != nil {
+			return err
 		}
 	}
-	c.used += size(val)
-	c.list.Add(k, entry{val, time.Now().Add(c.ttl)})
+	c.mem.remove(k)
+	return nil
 }
+
+// Usage is what a cache's memory holds.
+type Usage struct {
+	Entries, Bytes int64 // now; the table is not counted
+	Evicted        int64 // entries that had to go since the start
+}
+
+// Usage says what the memory holds.
+func (c *Exact) Usage() Usage { return c.mem.usage() }

@@ -1,47 +1,69 @@
 package cache
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/alicebob/miniredis/v2"
-	"github.com/redis/go-redis/v9"
-
-	"tenbit/internal/redistest"
+	"tenbit"
 )
 
+func open(t testing.TB, o Options) *Exact {
+	t.Helper()
+	c, err := NewExact(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// Names with separators, of any length, lead to keys of their own.
 func TestKeysOfTenantsNeverMeet(t *testing.T) {
-	if KeyOf("a", []byte("bc")) == KeyOf("ab", []byte("c")) {
-		t.Error("two tenants share a key")
+	seen := map[[32]byte]string{}
+	for _, tenant := range []string{"", "a", "ab", "a\n", "a:b", "a/b", "a\x00", "\x00\x00\x00\x00\x00\x00\x00\x01a", string(make([]byte, 1<<16))} {
+		for _, body := range []string{"", "c", "bc", "\nc", ":b", "b:c", "response\nresp_1", string(make([]byte, 1<<16))} {
+			k := KeyOf(tenbit.TenantID(tenant), []byte(body))
+			for what, k := range map[string]Key{"": k, "stream": k.With("stream")} {
+				name := fmt.Sprintf("%.20q %.20q %s", tenant, body, what)
+				if other, ok := seen[k.sum]; ok {
+					t.Errorf("%s and %s share a key", name, other)
+				}
+				seen[k.sum] = name
+			}
+		}
 	}
 }
 
-func TestCeiling(t *testing.T) {
-	c := NewExact(10000, time.Hour, nil, nil)
+// The tenant is compared for its own sake, too.
+func TestATenantIsMoreThanItsSum(t *testing.T) {
+	c := open(t, Options{Bytes: 1 << 20, TTL: time.Hour})
+	c.Put(t.Context(), Key{tenant: "a", sum: [32]byte{1}}, []byte("a's"))
+	c.Put(t.Context(), Key{tenant: "b", sum: [32]byte{2}}, []byte("b's"))
+	if _, ok := c.Get(t.Context(), Key{tenant: "b", sum: [32]byte{1}}); ok {
+		t.Error("the same sum gave b what is a's")
+	}
+}
+
+func TestCeilingUnderConcurrency(t *testing.T) {
+	c := open(t, Options{Bytes: 10000, TTL: time.Hour})
 	var wg sync.WaitGroup
 	for i := range 8 {
 		wg.Go(func() {
 			for j := range 200 {
-				c.Put(t.Context(), KeyOf("t", fmt.Append(nil, i, j)), make([]byte, 100+j))
+				k := KeyOf(tenbit.TenantID(fmt.Sprint(i%3)), fmt.Append(nil, i, j))
+				c.Put(t.Context(), k, make([]byte, 100+j))
+				c.Get(t.Context(), k)
 			}
 		})
 	}
 	wg.Wait()
-	if c.used > 10000 || c.used == 0 {
-		t.Errorf("%d bytes used of 10000", c.used)
-	}
-	var sum int64
-	for _, k := range c.list.Keys() {
-		e, _ := c.list.Peek(k)
-		sum += size(e.val)
-	}
-	if sum != c.used {
-		t.Errorf("entries take %d bytes, the count says %d", sum, c.used)
+	u := c.Usage()
+	if u.Bytes > 10000 || u.Bytes < 5000 || u.Evicted+u.Entries != 1600 {
+		t.Errorf("got %+v of 10000 bytes and 1600 entries", u)
 	}
 	k := KeyOf("t", []byte("large"))
 	c.Put(t.Context(), k, make([]byte, 5000))
@@ -50,86 +72,104 @@ func TestCeiling(t *testing.T) {
 	}
 }
 
+func TestLimitsAreChecked(t *testing.T) {
+	for _, o := range []Options{
+		{},
+		{Bytes: MinBytes},
+		{Bytes: MinBytes - 1, TTL: time.Hour},
+		{Bytes: MinBytes, TTL: time.Hour, Tenant: MinBytes + 1},
+		{Bytes: MinBytes, TTL: time.Hour, Jitter: 1},
+		{Bytes: 1 << 62, TTL: time.Hour},
+	} {
+		if _, err := NewExact(o); err == nil {
+			t.Errorf("%+v: no error", o)
+		}
+	}
+}
+
+// Entries that came together end apart, within the jitter and never late.
 func TestExpiry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hits := map[bool]int{}
-		c := NewExact(10000, time.Minute, nil, func(hit bool) { hits[hit]++ })
-		k := KeyOf("t", nil)
-		c.Put(t.Context(), k, []byte("x"))
-		if _, ok := c.Get(t.Context(), k); !ok {
-			t.Error("miss at once")
+		c := open(t, Options{Bytes: 1 << 20, TTL: time.Minute, Jitter: 0.5, Seen: func(hit bool) { hits[hit]++ }})
+		keys := make([]Key, 100)
+		for i := range keys {
+			keys[i] = KeyOf("t", []byte{byte(i)})
+			c.Put(t.Context(), keys[i], []byte("x"))
 		}
-		time.Sleep(61 * time.Second)
-		if _, ok := c.Get(t.Context(), k); ok {
-			t.Error("hit after the entry's end")
+		var left []int
+		for _, wait := range []time.Duration{29900 * time.Millisecond, 15 * time.Second, 15100 * time.Millisecond} {
+			time.Sleep(wait)
+			before := hits[true]
+			for _, k := range keys {
+				c.Get(t.Context(), k)
+			}
+			left = append(left, hits[true]-before)
 		}
-		if hits[true] != 1 || hits[false] != 1 {
-			t.Errorf("got %v, want one hit and one miss", hits)
+		if left[0] != 100 || left[1] < 20 || left[1] > 80 || left[2] != 0 {
+			t.Errorf("left after 30, 45 and 60 s: %v; want all, about half, none", left)
+		}
+		if u := c.Usage(); u.Entries != 0 || u.Bytes != 0 {
+			t.Errorf("ended entries still take %+v", u)
 		}
 	})
 }
 
-func TestRedis(t *testing.T) {
-	for _, tt := range []struct {
-		name  string
-		start func(t *testing.T) string
-	}{
-		{"miniredis", func(t *testing.T) string { return miniredis.RunT(t).Addr() }},
-		{"redis", func(t *testing.T) string { return redistest.Start(t) }},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			client := redis.NewClient(&redis.Options{Addr: tt.start(t)})
-			defer client.Close()
-			r := NewRedis(client)
-			k, other := KeyOf("a", []byte("q")), KeyOf("b", []byte("q"))
-			NewExact(1<<20, time.Hour, r, nil).Put(t.Context(), k, []byte("answer"))
-			second := NewExact(1<<20, time.Hour, r, nil)
-			if val, ok := second.Get(t.Context(), k); !ok || string(val) != "answer" {
-				t.Errorf("another process: got %q, %v", val, ok)
-			}
-			if _, ok := second.Get(t.Context(), other); ok {
-				t.Error("another tenant has a hit")
-			}
-			// A value that lies under another key is a miss, and so is a damaged one.
-			stolen, err := client.Get(context.Background(), name(k)).Bytes()
-			if err != nil {
-				t.Fatal(err)
-			}
-			client.Set(context.Background(), name(other), stolen, 0)
-			if _, ok := second.Get(t.Context(), other); ok {
-				t.Error("a value under another key is a hit")
-			}
-			client.Set(context.Background(), name(other), []byte("short"), 0)
-			if _, ok := second.Get(t.Context(), other); ok {
-				t.Error("a damaged value is a hit")
-			}
-		})
-	}
+// scripted is a store behind the memory.
+type scripted struct {
+	all     map[Key]Entry
+	refuses error
 }
 
-func TestRedisAway(t *testing.T) {
-	m := miniredis.RunT(t)
-	client := redis.NewClient(&redis.Options{Addr: m.Addr(), MaxRetries: -1})
-	defer client.Close()
-	c := NewExact(1<<20, time.Hour, NewRedis(client), nil)
-	m.Close()
-	k := KeyOf("a", nil)
-	c.Put(t.Context(), k, []byte("answer"))
-	if val, ok := c.Get(t.Context(), k); !ok || string(val) != "answer" {
-		t.Errorf("got %q, %v; want the memory's answer", val, ok)
+func (s *scripted) Get(_ context.Context, k Key) (Entry, error) {
+	e, ok := s.all[k]
+	if !ok {
+		return Entry{}, ErrMiss
 	}
-	if _, ok := c.Get(t.Context(), KeyOf("b", nil)); ok {
-		t.Error("hit on nothing")
-	}
+	return e, nil
 }
 
-func FuzzUnseal(f *testing.F) {
-	k := KeyOf("a", []byte("q"))
-	f.Add(seal(k, []byte("answer")))
-	f.Fuzz(func(t *testing.T, sealed []byte) {
-		val, err := unseal(k, sealed)
-		if err == nil && !bytes.Equal(seal(k, val), sealed) {
-			t.Errorf("unseal then seal is not the identity: %x", sealed)
+func (s *scripted) Put(k Key, e Entry) { s.all[k] = e }
+
+func (s *scripted) Remove(_ context.Context, k Key) error {
+	if s.refuses == nil {
+		delete(s.all, k)
+	}
+	return s.refuses
+}
+
+// What comes from behind keeps its end: it does not live once more.
+func TestBehindTheMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &scripted{all: map[Key]Entry{}}
+		first := open(t, Options{Bytes: 1 << 20, TTL: time.Minute, Behind: s})
+		second := open(t, Options{Bytes: 1 << 20, TTL: time.Minute, Behind: s})
+		k := KeyOf("t", nil)
+		first.Put(t.Context(), k, []byte("x"))
+		time.Sleep(40 * time.Second)
+		if _, ok := second.Get(t.Context(), k); !ok {
+			t.Error("not found behind the memory")
+		}
+		time.Sleep(30 * time.Second)
+		for _, c := range []*Exact{first, second} {
+			if _, ok := c.Get(t.Context(), k); ok {
+				t.Error("hit after the entry's end")
+			}
+		}
+		first.Put(t.Context(), k, []byte("y"))
+		s.refuses = errors.New("away")
+		if err := first.Remove(t.Context(), k); !errors.Is(err, s.refuses) {
+			t.Errorf("remove: got %v", err)
+		}
+		if _, ok := first.Get(t.Context(), k); !ok {
+			t.Error("what could not be removed everywhere is gone here")
+		}
+		s.refuses = nil
+		if err := first.Remove(t.Context(), k); err != nil {
+			t.Errorf("remove: got %v", err)
+		}
+		if _, ok := first.Get(t.Context(), k); ok {
+			t.Error("hit after removal")
 		}
 	})
 }

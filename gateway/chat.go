@@ -59,8 +59,6 @@ type delivery struct {
 		Modes   []string `json:"modes"`
 		Cache   string   `json:"cache"`
 	} `json:"tenbit"`
-
-	limited bool // the sender set limits of its own: the walk is not shared
 }
 
 // order checks a chat completion request.
@@ -125,7 +123,7 @@ func (d *delivery) limit(o *Order, h http.Header) error {
 		if err != nil {
 			return invalid("x-tenbit-max-bits", "", "Expected a number of bits with at most three decimals.")
 		}
-		o.MaxBits, o.narrow, d.limited = min(o.MaxBits, b), true, true
+		o.MaxBits, o.narrow = min(o.MaxBits, b), true
 	}
 	for part := range strings.SplitSeq(strings.Join(h.Values("Cache-Control"), ","), ",") {
 		switch strings.ToLower(strings.TrimSpace(part)) {
@@ -143,7 +141,7 @@ func (d *delivery) limit(o *Order, h http.Header) error {
 		if err != nil {
 			return invalid("tenbit.max_bits", "", "Expected a number of bits, not negative.")
 		}
-		o.MaxBits, o.narrow, d.limited = min(o.MaxBits, b), true, true
+		o.MaxBits, o.narrow = min(o.MaxBits, b), true
 	}
 	if d.Tenbit.Modes != nil {
 		var set tenbit.ModeSet
@@ -154,7 +152,7 @@ func (d *delivery) limit(o *Order, h http.Header) error {
 			}
 			set |= tenbit.Modes(m)
 		}
-		o.Modes, o.narrow, d.limited = o.Modes&set, true, true
+		o.Modes, o.narrow = o.Modes&set, true
 	}
 	switch d.Tenbit.Cache {
 	case "":

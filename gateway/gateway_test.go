@@ -43,6 +43,15 @@ type bench struct {
 	tenant tenbit.Tenant
 }
 
+// memory is a cache of so many bytes, with nothing behind it.
+func memory(bytes int64) *cache.Exact {
+	c, err := cache.NewExact(cache.Options{Bytes: bytes, TTL: time.Hour})
+	if err != nil {
+		panic(err)
+	}
+	return c
+}
+
 func open(t *testing.T, local, large policy.Model, change func(*gateway.Gateway, *tenbit.Tenant)) *bench {
 	t.Helper()
 	b := wired(t, local, large, change)
@@ -63,7 +72,7 @@ func wired(t *testing.T, local, large policy.Model, change func(*gateway.Gateway
 	b.tenant = tenbit.Tenant{ID: "t", MaxRequest: 1 << 30, OnEmpty: tenbit.EmptyLocal, Windows: []tenbit.Window{{Limit: 1 << 40, Per: 1000 * time.Hour}}}
 	b.g = &gateway.Gateway{
 		Models: []string{"tenbit"}, Drafter: policy.Drafter{Local: local, Samples: 3, Parallel: 1}, Gate: policy.Gate{Confidence: 0.99},
-		Remote: policy.API{Large: large, Codec: codec.Default()}, Ledger: b.ledger, Cache: cache.NewExact(1<<20, time.Hour, nil, nil),
+		Remote: policy.API{Large: large, Codec: codec.Default()}, Ledger: b.ledger, Cache: memory(1 << 20),
 		Modes:   tenbit.Modes(tenbit.ModeAccept, tenbit.ModeSelect, tenbit.ModeAnswer, tenbit.ModeFull, tenbit.ModePlain),
 		Metrics: telemetry.New(4), Log: slog.New(slog.NewTextHandler(b.log, nil)),
 		LocalDown: gateway.LocalDownReject, MaxBody: 1 << 16, MaxActive: 8, Patience: time.Minute, PingEvery: time.Minute, SettleTime: time.Second, BodyTime: time.Minute, Stall: time.Minute,

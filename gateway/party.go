@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"tenbit"
-	"tenbit/cache"
 )
 
 // task is what a request comes to: walks, and how their answers are told.
@@ -55,9 +54,9 @@ func (g *Gateway) depart(ctx context.Context, c *call, t task) *party {
 		key := g.key(o)
 		if t.deliver.Stream {
 			// Streams are walked with a sink of their own and shared with streams only.
-			key = cache.KeyOf(o.Tenant.ID, append([]byte("stream\n"), key[:]...))
+			key = key.With("stream")
 		}
-		f, first := g.flights.join(ctx, key, !o.NoStore && !o.NoCache && !t.deliver.limited, p.wake, func(ctx context.Context, sink tenbit.Sink) (tenbit.Answer, error) {
+		f, first := g.flights.join(ctx, key, !o.NoStore && !o.NoCache, p.wake, func(ctx context.Context, sink tenbit.Sink) (tenbit.Answer, error) {
 			if t.deliver.Stream {
 				o.Sink = sink
 			}
@@ -100,6 +99,9 @@ func (p *party) end(i int, c *call) error {
 	a, err := p.flights[i].result()
 	if !p.first[i] { // only the one who started a walk paid
 		a.Cost, a.Route = tenbit.Cost{}, tenbit.RouteCache
+	}
+	if a.Route == tenbit.RouteCache {
+		a.Message.ToolCalls = fresh(a.Message.ToolCalls) // somebody has had theirs
 	}
 	a.Message.ToolCalls = identified(a.Message.ToolCalls)
 	c.answers[i] = a

@@ -29,9 +29,11 @@ func (g *Gateway) key(o Order) cache.Key {
 	}
 	if o.narrow {
 		terms += fmt.Sprintf(" limit %d %d", o.MaxBits, o.Modes&g.Modes)
+	} else {
+		terms += fmt.Sprintf(" limit %d", o.Tenant.MaxRequest) // also of each of several choices
 	}
 	terms += "\n"
-	return cache.KeyOf(o.Tenant.ID, append([]byte(terms), o.Request.Body...))
+	return cache.KeyOf(o.Tenant.ID, append([]byte(terms), anonymous(o.Request.Body)...))
 }
 
 // recall looks for the tenant's own answer to the same canonical request.

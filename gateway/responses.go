@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -20,6 +21,7 @@ import (
 type Shelf interface {
 	Get(ctx context.Context, k cache.Key) ([]byte, bool)
 	Put(ctx context.Context, k cache.Key, val []byte)
+	Remove(ctx context.Context, k cache.Key) error
 }
 
 // responses serves POST /v1/responses: the request becomes a chat.
@@ -115,8 +117,7 @@ func (g *Gateway) findResponse(ctx context.Context, t tenbit.TenantID, id string
 		return k, false
 	}
 	val, ok := g.Responses.Get(ctx, shelfKey(t, id))
-	// An empty value marks one that was deleted.
-	return k, ok && len(val) > 0 && json.Unmarshal(val, &k) == nil
+	return k, ok && json.Unmarshal(val, &k) == nil
 }
 
 // conversation is the messages of a response: those of the previous one, if
@@ -179,7 +180,9 @@ func (g *Gateway) deleteResponse(w http.ResponseWriter, r *http.Request, c *call
 	if _, ok := g.findResponse(r.Context(), c.tenant.ID, id); !ok {
 		return noResponse()
 	}
-	g.Responses.Put(r.Context(), shelfKey(c.tenant.ID, id), nil)
+	if err := g.Responses.Remove(r.Context(), shelfKey(c.tenant.ID, id)); err != nil {
+		return &Error{Status: http.StatusServiceUnavailable, Type: "server_error", Code: "not_deleted", Msg: "The response could not be deleted everywhere. Try again.", RetryAfter: time.Second}
+	}
 	return writeJSON(w, c, map[string]any{"id": id, "object": "response", "deleted": true})
 }
 

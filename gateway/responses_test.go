@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"tenbit"
-	"tenbit/cache"
 	"tenbit/gateway"
 	"tenbit/internal/fake"
 	"tenbit/test/spec"
@@ -107,7 +105,7 @@ func (b *bench) hear(t *testing.T, text string) (r replied, kinds string) {
 }
 
 func shelved(g *gateway.Gateway, _ *tenbit.Tenant) {
-	g.Remote, g.Responses = nil, cache.NewExact(1<<20, time.Hour, nil, nil)
+	g.Remote, g.Responses = nil, memory(1<<20)
 }
 
 func TestResponses(t *testing.T) {
@@ -225,7 +223,7 @@ func TestResponsesGoOn(t *testing.T) {
 // TestResponsesAreBounded: the oldest go first.
 func TestResponsesAreBounded(t *testing.T) {
 	b := open(t, fake.Says("It is wet."), fake.Says(""), func(g *gateway.Gateway, _ *tenbit.Tenant) {
-		g.Remote, g.Responses = nil, cache.NewExact(16<<10, time.Hour, nil, nil)
+		g.Remote, g.Responses = nil, memory(16<<10)
 	})
 	var ids []string
 	for range 40 {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -29,7 +30,8 @@ func checkMain(args []string, stdout, stderr io.Writer) int {
 	} else {
 		c, problems := o.loadEdge()
 		if problems == nil {
-			problems = keysOf(c)
+			_, ring := ringOf(c.Cache)
+			problems = errors.Join(keysOf(c), ring)
 		}
 		shown, err = c, problems
 		if err == nil && c.Remote.Kind == "api" {

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"tenbit"
-	"tenbit/cache"
 	"tenbit/codec"
 	"tenbit/gateway"
 	"tenbit/internal/config"
@@ -174,41 +173,6 @@ func wireRemote(g *gateway.Gateway, r *role, m *telemetry.Metrics, c config.Edge
 		g.Remote = client
 	}
 	return nil
-}
-
-func wireCache(g *gateway.Gateway, r *role, m *telemetry.Metrics, c config.Edge) error {
-	var behind cache.Behind
-	if c.Cache.Redis.Addr != "" {
-		client, err := redisClient(c.Cache.Redis)
-		if err != nil {
-			return fmt.Errorf("cache.redis: %w", err)
-		}
-		r.closers = append(r.closers, client.Close)
-		r.probes = append(r.probes, probe{"cache (redis)", func(ctx context.Context) error {
-			ctx, cancel := context.WithTimeout(ctx, 2*c.Cache.Redis.Timeout)
-			defer cancel()
-			return client.Ping(ctx).Err()
-		}, false})
-		behind = cache.NewRedis(client)
-	}
-	if c.Responses.Bytes > 0 {
-		g.Responses = cache.NewExact(c.Responses.Bytes, c.Responses.TTL, behind, nil)
-	}
-	if c.Cache.Bytes == 0 {
-		return nil
-	}
-	g.Version = versionOf(c)
-	g.Cache = cache.NewExact(c.Cache.Bytes, c.Cache.TTL, behind, m.Cache)
-	g.Pack = func(b []byte) []byte { return codec.Pack(codec.Default(), b) }
-	g.Unpack = func(b []byte) ([]byte, error) { return codec.Unpack(codec.Default(), b, cache.MaxValue) }
-	return nil
-}
-
-// versionOf names all that decides on answers: what was kept under other models
-// or another policy is not found.
-func versionOf(c config.Edge) string {
-	return fmt.Sprintf("%s %q %d %v | %s %q %s %q | %+v", c.Local.Kind, c.Local.Model, c.Local.Context, c.Models,
-		c.Remote.Kind, c.Remote.URL, c.Remote.API.Kind, c.Remote.API.Model, c.Policy)
 }
 
 // habitual is for how many tenants the ends keep habits. They are small.

@@ -238,15 +238,20 @@ type Price struct {
 
 // Cache configures the exact cache.
 type Cache struct {
-	Bytes int64         `yaml:"bytes"` // in memory; 0: no cache
-	TTL   time.Duration `yaml:"ttl"`
-	Redis Redis         `yaml:"redis"` // behind the memory; no address: none
+	Bytes       int64         `yaml:"bytes"`        // of memory, everything included; 0: no cache
+	TenantBytes int64         `yaml:"tenant_bytes"` // most of it for one tenant; 0: all
+	TTL         time.Duration `yaml:"ttl"`
+	Jitter      float64       `yaml:"jitter"`    // share by which an entry's life may be shorter, of responses, too
+	Version     string        `yaml:"version"`   // another one: all answers are forgotten
+	Keys        Secret        `yaml:"keys"`      // that encrypt what rests in Redis: 64 hex digits each, the first writes
+	KeysFile    string        `yaml:"keys_file"` // the same in a file
+	Redis       Redis         `yaml:"redis"`     // behind the memory; no address: none
 }
 
 // Responses says how long /v1/responses can be gone on with; behind the memory
 // stands the cache's Redis.
 type Responses struct {
-	Bytes int64         `yaml:"bytes"` // in memory; 0: none are kept
+	Bytes int64         `yaml:"bytes"` // of memory, everything included; 0: none are kept
 	TTL   time.Duration `yaml:"ttl"`
 }
 
@@ -304,7 +309,7 @@ func DefaultEdge() Edge {
 			Modes: []string{"accept", "select", "answer", "ask", "hint", "brief", "full", "plain"},
 			Price: Price{Bits: 100000, Large: 1, Scarcity: 1},
 		},
-		Cache:     Cache{Bytes: 64 << 20, TTL: 24 * time.Hour, Redis: Redis{Timeout: redisTimeout}},
+		Cache:     Cache{Bytes: 64 << 20, TTL: 24 * time.Hour, Jitter: 0.1, Redis: Redis{Timeout: redisTimeout}},
 		Responses: Responses{Bytes: 32 << 20, TTL: 24 * time.Hour},
 		Ledger:    Ledger{Kind: "bolt", Path: "edge.ledger", Journal: journal, Redis: Redis{Timeout: redisTimeout}},
 		Limits:    Limits{Body: 8 << 20, Active: 256, HeaderTime: 10 * time.Second, BodyTime: time.Minute, Stall: 30 * time.Second},

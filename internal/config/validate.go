@@ -61,15 +61,7 @@ func (c *Edge) Validate() error {
 	p.model("local", c.Local, "auto")
 	p.remote(c.Remote)
 	p.policy(c.Policy)
-	if c.Cache.Bytes < 0 {
-		p.add("cache.bytes", "%d is negative", c.Cache.Bytes)
-	}
-	if c.Cache.TTL <= 0 {
-		p.add("cache.ttl", "must be positive")
-	}
-	if c.Responses.Bytes < 0 || c.Responses.TTL <= 0 {
-		p.add("responses", "bytes must not be negative, ttl must be positive")
-	}
+	p.cache(c.Cache, c.Responses)
 	p.ledger(c.Ledger)
 	if c.Limits.Body < 1<<10 || c.Limits.Body > 64<<20 {
 		p.add("limits.body", "%d is not between 1024 and %d bytes", c.Limits.Body, 64<<20)

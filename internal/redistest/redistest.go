@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -100,17 +99,4 @@ func (s *Server) Kill() {
 	}
 	_ = s.cmd.Wait() // says that it was killed
 	s.cmd = nil
-}
-
-// Pause stops the process: connections stay and nothing answers.
-func (s *Server) Pause() { s.signal(syscall.SIGSTOP) }
-
-// Resume goes on after [Server.Pause].
-func (s *Server) Resume() { s.signal(syscall.SIGCONT) }
-
-func (s *Server) signal(sig os.Signal) {
-	s.t.Helper()
-	if err := s.cmd.Process.Signal(sig); err != nil {
-		s.t.Fatalf("%v to redis-server: %v", sig, err)
-	}
 }

@@ -1,0 +1,151 @@
+package cache
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// change is one write to Redis: an entry, or the end of one.
+type change struct {
+	key   Key
+	entry Entry
+	told  chan error // of an entry's end: has room for how it went
+}
+
+func (c change) size() int { return len(c.entry.Val) + changeOverhead }
+
+// Bounds of what waits to be written.
+const (
+	queueBytes     = 8 << 20 // a single larger value may wait alone
+	batchChanges   = 64      // in one pipeline
+	batchBytes     = 1 << 20
+	changeOverhead = 256 // bytes of a change beyond its value, about
+)
+
+// queue holds changes in their order.
+type queue struct {
+	some chan struct{} // has one when there may be changes
+
+	mu     sync.Mutex // guards what follows
+	list   []change
+	bytes  int
+	closed bool
+}
+
+func newQueue() *queue { return &queue{some: make(chan struct{}, 1)} }
+
+// put adds a change, unless too much waits.
+func (q *queue) put(c change) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed || len(q.list) > 0 && q.bytes+c.size() > queueBytes {
+		return false
+	}
+	q.list = append(q.list, c)
+	q.bytes += c.size()
+	q.wake()
+	return true
+}
+
+func (q *queue) wake() {
+	select {
+	case q.some <- struct{}{}:
+	default: // is awake
+	}
+}
+
+func (q *queue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	q.wake()
+}
+
+// batch waits for changes and takes the first of them; none: the queue is closed.
+func (q *queue) batch() []change {
+	for {
+		q.mu.Lock()
+		n, size := 0, 0
+		for n < len(q.list) && n < batchChanges && (n == 0 || size+q.list[n].size() <= batchBytes) {
+			size += q.list[n].size()
+			n++
+		}
+		taken := slices.Clone(q.list[:n])
+		clear(q.list[:n]) // lets go of the values
+		q.list = q.list[n:]
+		q.bytes -= size
+		closed := q.closed
+		q.mu.Unlock()
+		if n > 0 || closed {
+			return taken
+		}
+		<-q.some
+	}
+}
+
+// write makes the changes until the queue is closed and empty.
+func (r *Redis) write() {
+	defer close(r.done)
+	for {
+		batch := r.queue.batch()
+		if len(batch) == 0 {
+			return
+		}
+		left := batch
+		_, err := r.writes.Execute(func() (_ []string, err error) {
+			left, err = r.flush(batch)
+			return nil, err
+		})
+		for _, c := range left {
+			if c.told != nil {
+				c.told <- err
+			} else {
+				r.dropped.Add(1)
+			}
+		}
+	}
+}
+
+// flush makes changes in one round trip and returns those that failed.
+func (r *Redis) flush(batch []change) (failed []change, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), r.timeout)
+	defer cancel()
+	p := r.client.Pipeline()
+	cmds := make([]redis.Cmder, len(batch))
+	for i, c := range batch {
+		if cmds[i], err = r.command(ctx, p, c); err != nil {
+			return batch, err
+		}
+	}
+	_, err = p.Exec(ctx)
+	for i, c := range batch {
+		if cmds[i].Err() != nil {
+			failed = append(failed, c)
+		} else if c.told != nil {
+			c.told <- nil
+		}
+	}
+	if err != nil {
+		err = fmt.Errorf("write the cache: %w", err)
+	}
+	return failed, err
+}
+
+// command adds a change to a pipeline. Under the names of older keys nothing is
+// written, and what rests there ends by itself.
+func (r *Redis) command(ctx context.Context, p redis.Pipeliner, c change) (cmd redis.Cmder, err error) {
+	names := r.ring.names(c.key)
+	if c.told == nil {
+		sealed, err := r.ring.seal(c.key, c.entry)
+		return p.Set(ctx, names[0], sealed, max(time.Until(c.entry.Expires), time.Millisecond)), err
+	}
+	for _, name := range slices.Backward(names) { // one by one: a cluster may have them in different places
+		cmd = p.Del(ctx, name)
+	}
+	return cmd, nil
+}
