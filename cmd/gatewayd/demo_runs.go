@@ -35,6 +35,9 @@ type reply struct {
 	up, down int64
 }
 
+// demoWorkers ask the models that answer alone; the last way asks one question
+// after another, since what both ends of the link learn, and so what the next
+// reply costs, depends on the order.
 const demoWorkers = 2
 
 // ask puts all questions to each way of answering, through the OpenAI API.
@@ -44,7 +47,7 @@ func (d *deployment) ask(ctx context.Context, qs []tasks.Question, samples int, 
 	large := &way{name: "large model alone", remote: true}
 	bought := &way{name: "tenbit", remote: true, routes: map[string]int{}}
 	small := &client{url: "http://" + d.small, key: d.key, http: http.DefaultClient}
-	votes, err := each(ctx, qs, tick, func(ctx context.Context, q tasks.Question) ([2]bool, error) { return vote(ctx, small, q, samples) })
+	votes, err := each(ctx, qs, demoWorkers, tick, func(ctx context.Context, q tasks.Question) ([2]bool, error) { return vote(ctx, small, q, samples) })
 	if err != nil {
 		return nil, err
 	}
@@ -53,20 +56,20 @@ func (d *deployment) ask(ctx context.Context, qs []tasks.Question, samples int, 
 		majority.right += count(v[1])
 	}
 	far := &client{url: d.plain.url, key: d.key, http: d.plain.client}
-	if err := large.all(ctx, far, qs, tick); err != nil {
+	if err := large.all(ctx, far, qs, demoWorkers, tick); err != nil {
 		return nil, err
 	}
 	large.up, large.down = d.plain.up.Load(), d.plain.down.Load()
 	edge := &client{url: "http://" + d.edge, key: d.key, http: http.DefaultClient}
-	if err := bought.all(ctx, edge, qs, tick); err != nil {
+	if err := bought.all(ctx, edge, qs, 1, tick); err != nil {
 		return nil, err
 	}
 	return []*way{local, majority, large, bought}, nil
 }
 
 // all asks every question once.
-func (r *way) all(ctx context.Context, c *client, qs []tasks.Question, tick func()) error {
-	replies, err := each(ctx, qs, tick, func(ctx context.Context, q tasks.Question) (reply, error) { return c.ask(ctx, q.Text, "") })
+func (r *way) all(ctx context.Context, c *client, qs []tasks.Question, workers int, tick func()) error {
+	replies, err := each(ctx, qs, workers, tick, func(ctx context.Context, q tasks.Question) (reply, error) { return c.ask(ctx, q.Text, "") })
 	if err != nil {
 		return fmt.Errorf("%s: %w", r.name, err)
 	}
@@ -82,11 +85,11 @@ func (r *way) all(ctx context.Context, c *client, qs []tasks.Question, tick func
 	return nil
 }
 
-// each works on the questions with a few workers.
-func each[T any](ctx context.Context, qs []tasks.Question, tick func(), f func(context.Context, tasks.Question) (T, error)) ([]T, error) {
+// each works on the questions with so many workers.
+func each[T any](ctx context.Context, qs []tasks.Question, workers int, tick func(), f func(context.Context, tasks.Question) (T, error)) ([]T, error) {
 	out := make([]T, len(qs))
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(demoWorkers)
+	g.SetLimit(workers)
 	for i, q := range qs {
 		g.Go(func() (err error) {
 			out[i], err = f(ctx, q)
