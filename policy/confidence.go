@@ -46,10 +46,9 @@ type Calibration struct {
 	LogProb    float64 // of the mean log-probability; not negative
 }
 
-// DefaultCalibration is what `gatewayd eval -replay -fit` made of the recorded
-// answers named in docs/gate.md, each set counting the same. Models differ more
-// than votes can tell: fit your own.
-var DefaultCalibration = Calibration{Bias: -0.83, Share: 1.01, Certain: 0.38, LogProb: 1.2}
+// DefaultCalibration is what `gatewayd eval -fit` made of the small model that
+// ships, as docs/gate.md says. Models differ more than votes can tell: fit your own.
+var DefaultCalibration = Calibration{Bias: -0.01, Share: 1.17, Candidates: -0.69, Certain: -0.01, LogProb: 1.46}
 
 // Of is the confidence in the leading answer, between 0 and 1.
 func (c Calibration) Of(t Tally) float64 {

@@ -28,6 +28,7 @@ type evalOptions struct {
 	extract     bool
 	json        bool
 	most        int
+	without     map[string]bool // questions to leave out, by [plainSpaced]
 
 	sweep, frontier, fit, record string // files to write
 
@@ -37,7 +38,7 @@ type evalOptions struct {
 // parseEval reads the command line. Errors wrap [errUsage] or are a file's.
 func parseEval(args []string, stderr io.Writer) (o evalOptions, err error) {
 	var limit, price float64
-	var modes, calibration, stop string
+	var modes, calibration, stop, without string
 	var replay bool
 	fs := flag.NewFlagSet("gatewayd eval", flag.ContinueOnError)
 	fs.BoolVar(&replay, "replay", false, "the arguments are files of recorded answers, JSON lines, .xz or not")
@@ -58,6 +59,7 @@ func parseEval(args []string, stderr io.Writer) (o evalOptions, err error) {
 	fs.StringVar(&o.fit, "fit", "", "write the calibration that fits all files as configuration into this `file`")
 	fs.StringVar(&o.record, "record", "", "write what the models of -live said as a `file` for -replay")
 	fs.IntVar(&o.most, "n", 0, "most questions of a file; 0: all")
+	fs.StringVar(&without, "without", "", "leave out the questions that are prompts of these corpora, `files` by commas: what training has seen")
 	if err := parse(fs, args, stderr); err != nil {
 		return o, err
 	}
@@ -83,6 +85,9 @@ func parseEval(args []string, stderr io.Writer) (o evalOptions, err error) {
 	}
 	if calibration != "" {
 		o.calibration, err = readCalibration(calibration)
+	}
+	if err == nil && without != "" {
+		o.without, err = readPrompts(strings.Split(without, ","))
 	}
 	return o, err
 }

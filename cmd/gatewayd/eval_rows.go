@@ -50,6 +50,24 @@ type evalSet struct {
 	facts *evalFacts // what does not depend on how the questions are asked; nil: not known yet
 }
 
+// readPrompts reads the prompts of corpora.
+func readPrompts(files []string) (map[string]bool, error) {
+	prompts := map[string]bool{}
+	for _, file := range files {
+		err := lines.Each(file, func(l *struct{ Prompt string }) (bool, error) {
+			prompts[plainSpaced(l.Prompt)] = true
+			return true, nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return prompts, nil
+}
+
+// plainSpaced is s with single spaces.
+func plainSpaced(s string) string { return strings.Join(strings.Fields(s), " ") }
+
 // readReplay reads a file of recorded answers. The samples of each question are
 // shuffled by the seed; so are the questions from seed 2 on.
 func readReplay(file string, o evalOptions) (*evalSet, error) {
@@ -57,6 +75,9 @@ func readReplay(file string, o evalOptions) (*evalSet, error) {
 	err := lines.Each(file, func(row *evalRow) (bool, error) {
 		if row.Question == "" || len(row.Small.Samples) == 0 {
 			return false, errors.New("no question or no samples")
+		}
+		if o.without[plainSpaced(row.Question)] {
+			return true, nil
 		}
 		set.rows = append(set.rows, row)
 		return o.most == 0 || len(set.rows) < o.most, nil
