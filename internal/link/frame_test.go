@@ -22,7 +22,7 @@ var frames = []frame{
 		payload: []byte("payload"),
 	},
 	ask{stream: maxStream},
-	ask{stream: 2, number: 3, repeat: 1, shape: shapeCoded | shapeHistory | shapeRef | shapeStream, digest: proof{1, 15: 2}, payload: []byte{1}},
+	ask{stream: 2, number: 3, repeat: 1, shape: shapeCoded | shapeHistory | shapeRef | shapeStream, digest: proof{1, 7: 2}, payload: []byte{1}},
 	ask{stream: 1, number: 1 << 63, repeat: 255, shape: shapeCoded | shapeHistory | shapeLearns | shapeTwin, state: 9, payload: []byte{1}},
 	resume{stream: 8, id: id{9}, have: 1 << 20},
 	cancel{stream: 7},

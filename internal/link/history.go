@@ -41,7 +41,8 @@ func (t Texts) Fresh(uint8) codec.Model { return t.fresh }
 // After learns the request, the draft and the text of a whole full reply.
 func (Texts) After(m codec.Model, a tenbit.Ask, r tenbit.Reply) codec.Model {
 	var texts [][]byte
-	n := len(a.Request.Body)
+	body := learnt(a.Request)
+	n := len(body)
 	if a.Draft != nil {
 		texts = append(texts, []byte(a.Draft.Content))
 	}
@@ -54,7 +55,7 @@ func (Texts) After(m codec.Model, a tenbit.Ask, r tenbit.Reply) codec.Model {
 	if n > maxLearn {
 		return m
 	}
-	return m.(*codec.History).After(a.Request.Body, texts...)
+	return m.(*codec.History).After(body, texts...)
 }
 
 // history is what both ends hold of a tenant's exchanges. It is immutable.

@@ -14,7 +14,7 @@ type key [16]byte
 
 // proof is a digest of an ask. Where the codeword spells all of it out, its first
 // four bytes cross; where parts come from an earlier request, all of them.
-type proof [16]byte
+type proof [8]byte
 
 // short is the part that every ask has.
 func (p proof) short() uint32 { return binary.BigEndian.Uint32(p[:]) }

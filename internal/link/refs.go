@@ -2,6 +2,7 @@ package link
 
 import (
 	"bytes"
+	"math/bits"
 
 	"tenbit"
 	"tenbit/codec"
@@ -16,6 +17,7 @@ const (
 	maxRefs     = 8         // of one tenant, the oldest make room
 	maxRefBytes = 512 << 10 // of one tenant
 	minShared   = 128       // bytes that a body shares with a ref, or it isn't worth naming
+	worthTrying = 1 << 10   // shared bytes up to which a codeword without a ref is tried, too
 	refTail     = 8 << 10   // how much of the ref before the new text primes it
 )
 
@@ -49,12 +51,15 @@ func newRef(a tenbit.Ask, r tenbit.Reply) ref {
 }
 
 // place says which part of a body both ends hold: its first from bytes are
-// those of ref number at, its last bytes the ref's from to on.
-type place struct{ at, from, to int }
+// those of ref number at, its last bytes the ref's from to on: shared in all.
+type place struct{ at, from, to, shared int }
 
-// find is where body shares the most with a ref; at < 0: nowhere enough.
+// nowhere is the place in no ref.
+var nowhere = place{at: -1}
+
+// find is where body shares the most with a ref, or nowhere.
 func find(refs []ref, body []byte) place {
-	best, most := place{at: -1}, minShared-1
+	best := place{at: -1, shared: minShared - 1}
 	for i, r := range refs {
 		from := 0
 		for from < len(r) && from < len(body) && r[from] == body[from] {
@@ -64,9 +69,12 @@ func find(refs []ref, body []byte) place {
 		for tail < len(r)-from && tail < len(body)-from && r[len(r)-1-tail] == body[len(body)-1-tail] {
 			tail++
 		}
-		if from+tail > most {
-			best, most = place{i, from, len(r) - tail}, from+tail
+		if from+tail > best.shared {
+			best = place{i, from, len(r) - tail, from + tail}
 		}
+	}
+	if best.at < 0 {
+		return nowhere
 	}
 	return best
 }
@@ -112,7 +120,7 @@ func (p place) write(e *codec.Encoder, refs []ref) {
 			continue
 		}
 		e.Symbol(1, usual)
-		for shift := 16; shift >= 0; shift -= 8 {
+		for shift := offsetBits(r) - 8; shift >= 0; shift -= 8 {
 			e.Byte(byte(n[0] >> shift))
 		}
 	}
@@ -120,33 +128,37 @@ func (p place) write(e *codec.Encoder, refs []ref) {
 
 func readPlace(d *codec.Decoder, refs []ref) (place, error) {
 	if len(refs) == 0 {
-		return place{at: -1}, errRange
+		return nowhere, errRange
 	}
 	i, err := d.Symbol(refOdds(len(refs)))
 	if err != nil {
-		return place{at: -1}, err
+		return nowhere, err
 	}
 	p := place{at: i}
 	r := refs[p.at]
-	if p.from, err = readOffset(d, r.usualPlace()); err != nil {
+	if p.from, err = readOffset(d, r, r.usualPlace()); err != nil {
 		return p, err
 	}
-	if p.to, err = readOffset(d, p.from); err != nil {
+	if p.to, err = readOffset(d, r, p.from); err != nil {
 		return p, err
 	}
 	if p.from > p.to || p.to > len(r) {
 		return p, errRange
 	}
+	p.shared = p.from + len(r) - p.to
 	return p, nil
 }
 
-func readOffset(d *codec.Decoder, usually int) (int, error) {
+// offsetBits is how many bits say where in a ref, in whole bytes.
+func offsetBits(r ref) int { return (bits.Len(uint(len(r))) + 7) &^ 7 }
+
+func readOffset(d *codec.Decoder, r ref, usually int) (int, error) {
 	i, err := d.Symbol(usual)
 	if err != nil || i == 0 {
 		return usually, err
 	}
 	n := 0
-	for range 3 {
+	for range offsetBits(r) / 8 {
 		b, err := d.Byte()
 		if err != nil {
 			return 0, err

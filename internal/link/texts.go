@@ -86,11 +86,14 @@ func packAsk(t tenbit.Ask, k kit) (ask, error) {
 		return ask{}, fmt.Errorf("ask: %d bytes of text: %w", a.size, errTooLong)
 	}
 	a.payload = codec.ZstdCompress(joinTexts(texts))
-	at := place{at: -1}
-	if k.history != nil {
-		at = find(k.history.refs, texts[0])
+	at := find(k.refs(), texts[0])
+	p, ok := codeTexts(texts, at, a.shape, t, k)
+	if ok && at.at >= 0 && at.shared < worthTrying { // a model that has learnt the ref may do without it
+		if q, ok := codeTexts(texts, nowhere, a.shape, t, k); ok && len(q)+shapeCoded.proves() <= len(p)+shapeRef.proves() {
+			p, at = q, nowhere
+		}
 	}
-	if p, ok := codeTexts(texts, at, a.shape, t, k); ok && len(p) < len(a.payload)+len(a.votes) {
+	if ok && len(p) < len(a.payload)+len(a.votes) {
 		if a.shape |= shapeCoded; at.at >= 0 {
 			a.shape |= shapeRef
 		}
@@ -172,7 +175,7 @@ func (a *ask) count() int { return 1 + a.shape.drafts() + len(a.votes) + len(a.l
 // room bounds the memory that the texts take.
 func (a *ask) room() int64 {
 	if a.shape&shapeCoded != 0 {
-		a.size = maxCoded
+		a.size = 2 * maxCoded // JSON escapes what was coded without
 		if a.shape&shapeHistory != 0 {
 			a.size += maxRefBytes
 		}
@@ -306,7 +309,7 @@ func codeTexts(texts [][]byte, at place, s shape, t tenbit.Ask, k kit) ([]byte, 
 	if at.at >= 0 {
 		at.write(e, k.refs())
 	}
-	write(k.body(at), at.fresh(texts[0], k.refs()))
+	k.body(at).write(write, at.fresh(texts[0], k.refs()))
 	for _, p := range texts[1 : 1+s.drafts()] {
 		write(k.draft(t.Request), p)
 	}
@@ -345,14 +348,14 @@ func (a ask) decodeTexts(t *tenbit.Ask, k kit) (err error) {
 		}
 		return b
 	}
-	at := place{at: -1}
+	at := nowhere
 	if a.shape&shapeRef != 0 {
 		at, err = readPlace(d, k.refs())
 	}
 	if err == nil {
-		body := at.whole(read(k.body(at)), k.refs())
-		if err == nil {
-			t.Request, err = parseBody(body)
+		var fresh []byte
+		if fresh, err = k.body(at).read(func(p codec.Predictor) ([]byte, error) { return read(p), err }); err == nil {
+			t.Request, err = parseBody(at.whole(fresh, k.refs()))
 		}
 	}
 	if err != nil { // a body that makes no sense was coded with something else
@@ -397,13 +400,6 @@ func readQuestions(d *codec.Decoder, primed codec.Predictor) (qs []tenbit.Questi
 // uniform are the odds of how many questions there are.
 var uniform = slices.Repeat([]uint32{1}, maxQuestions)
 
-// usualBody primes the request's body: what most canonical bodies are written
-// in, so that only the words of the question cost bytes. It is part of the format.
-const usualBody = `{"messages":[{"content":"You are a helpful assistant.","role":"system"},{"content":"Hello!","role":"user"}],"model":"tenbit","stream":true}
-{"max_tokens":256,"messages":[{"content":"What is it?","role":"user"},{"content":"It is.","role":"assistant"},{"content":"Why?","role":"user"}],"model":"tenbit","temperature":0}
-{"messages":[{"content":"How many are there?","role":"user"}],"model":"tenbit"}
-`
-
 func (k kit) refs() []ref {
 	if k.history == nil {
 		return nil
@@ -411,13 +407,27 @@ func (k kit) refs() []ref {
 	return k.history.refs
 }
 
-// body primes the predictor of what is new in a body.
-func (k kit) body(at place) codec.Predictor {
+// body primes what codes the new part of a body.
+func (k kit) body(at place) bodyCoder {
 	if at.at < 0 {
-		return k.model.Predictor([]byte(usualBody))
+		return bodyCoder{skeleton: k.model.Predictor([]byte(usualSkeleton)), texts: k.model.Predictor(nil)}
 	}
-	return k.model.Predictor(k.refs()[at.at][max(0, at.from-refTail):at.from])
+	c := bodyCoder{}
+	r := k.refs()[at.at]
+	prime := r[max(0, at.from-refTail):at.from]
+	if inside(r[:at.from]) {
+		c.before = quotes
+		prime = slices.Concat(prime, quotes)
+	}
+	if inside(r[:at.to]) {
+		c.after = quotes
+	}
+	skeleton, texts := split(prime)
+	c.skeleton, c.texts = k.model.Predictor(skeleton), k.model.Predictor(bytes.Join(texts, []byte{'\n'}))
+	return c
 }
+
+var quotes = []byte{'"'}
 
 // primed is the model after a prompt, made once and forked.
 func (k kit) primed(req tenbit.Request) func() codec.Predictor {
