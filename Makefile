@@ -3,7 +3,7 @@
 SHELL := bash
 LIB := set -euo pipefail; source .ci/lib.sh;
 
-.PHONY: build test race lint fuzz vuln bench soak image ci
+.PHONY: build test race lint fuzz vuln bench bench-memory soak image ci
 
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/gatewayd ./cmd/gatewayd
@@ -26,6 +26,11 @@ fuzz:
 BENCHTIME ?= 3000x
 bench:
 	go test ./test -run '^$$' -bench BenchmarkEdge -benchtime $(BENCHTIME)
+
+# A million distinct requests against the caches as shipped; CI sends 50,000.
+DISTINCT ?= 1000000
+bench-memory:
+	TENBIT_DISTINCT=$(DISTINCT) go test ./test -run '^TestMemoryCeiling$$' -v -timeout 24h
 
 # Mixed load with clients that leave at random; CI runs a minute of it.
 SOAKTIME ?= 30m

@@ -45,16 +45,22 @@ func digestPart(h hash.Hash, p []byte) {
 // it. Where zstd is smaller it is taken instead: the result is never longer
 // than [ZstdCompress] plus one byte.
 func Pack(m Model, data []byte, context ...[]byte) []byte {
+	packed := PackOwn(m, data, context...)
+	if plain := PackPlain(data); len(plain) <= len(packed) {
+		return plain
+	}
+	return packed
+}
+
+// PackOwn is [Pack] for the writer's own use: by the model, whatever zstd would
+// make of it, whose tables take 34 MiB. [UnpackOwn] restores it.
+func PackOwn(m Model, data []byte, context ...[]byte) []byte {
 	header := headerOf(m, data, context)
 	e, t := NewEncoder(), predictor(m, header, context)
 	e.Write(t, data)
 	e.EndText(t)
 	packed := binary.BigEndian.AppendUint32([]byte{header}, Digest(data))
-	packed = append(packed, e.Finish()...)
-	if plain := PackPlain(data); len(plain) <= len(packed) {
-		return plain
-	}
-	return packed
+	return append(packed, e.Finish()...)
 }
 
 // PackPlain stores data without a model; [Unpack] restores it with any.
@@ -68,15 +74,28 @@ func Unpack(m Model, packed []byte, maxLen int, context ...[]byte) ([]byte, erro
 	if len(packed) == 0 {
 		return nil, fmt.Errorf("container is empty: %w", ErrCorrupt)
 	}
-	header := packed[0]
-	if header == modelPlain {
+	if packed[0] == modelPlain {
 		return ZstdDecompress(packed[1:], maxLen)
 	}
-	if header&modelMask != modelID(m) || int(header>>adapterShift) >= adapters {
-		return nil, fmt.Errorf("header %#02x: %w", header, ErrModel)
+	data, err := UnpackOwn(m, packed, maxLen, context...)
+	if err != nil {
+		return nil, err
 	}
+	if headerOf(m, data, context) != packed[0] || len(packed) >= 1+len(ZstdCompress(data)) {
+		return nil, fmt.Errorf("not as a writer would pack it: %w", ErrCorrupt)
+	}
+	return data, nil
+}
+
+// UnpackOwn restores what [PackOwn] stored, with the errors of [Unpack]. It
+// doesn't ask whether that was the best way to store it.
+func UnpackOwn(m Model, packed []byte, maxLen int, context ...[]byte) ([]byte, error) {
 	if len(packed) < 1+digestSize {
 		return nil, fmt.Errorf("container of %d bytes: %w", len(packed), ErrCorrupt)
+	}
+	header := packed[0]
+	if header&modelMask != modelID(m) || int(header>>adapterShift) >= adapters {
+		return nil, fmt.Errorf("header %#02x: %w", header, ErrModel)
 	}
 	d, t := NewDecoder(), predictor(m, header, context)
 	d.Feed(packed[1+digestSize:])
@@ -90,9 +109,6 @@ func Unpack(m Model, packed []byte, maxLen int, context ...[]byte) ([]byte, erro
 	}
 	if Digest(data) != binary.BigEndian.Uint32(packed[1:]) {
 		return nil, fmt.Errorf("digest differs: %w", ErrCorrupt)
-	}
-	if headerOf(m, data, context) != header || len(packed) >= 1+len(ZstdCompress(data)) {
-		return nil, fmt.Errorf("not as a writer would pack it: %w", ErrCorrupt)
 	}
 	return data, nil
 }

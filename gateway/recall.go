@@ -103,6 +103,8 @@ func (g *Gateway) shelve(ctx context.Context, k cache.Key, val []byte) {
 	ctx = context.WithoutCancel(ctx)
 	g.flights.wg.Go(func() { // is waited for as the walks are
 		defer func() { <-g.packing }()
-		g.Cache.Put(ctx, k, append([]byte{packed}, g.Pack(val)...))
+		if small := g.Pack(val); len(small) < len(val) {
+			g.Cache.Put(ctx, k, append([]byte{packed}, small...))
+		}
 	})
 }

@@ -139,13 +139,24 @@ func (c tree) write(t testing.TB) string {
 type logs struct {
 	first chan string // the first line
 
-	mu  sync.Mutex // guards buf
-	buf bytes.Buffer
+	mu   sync.Mutex // guards what follows
+	buf  bytes.Buffer
+	full bool // keeps nothing more
+}
+
+// enough keeps nothing of what follows: a million lines would fill the memory.
+func (l *logs) enough() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.full = true
 }
 
 func (l *logs) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.full {
+		return len(p), nil
+	}
 	before := bytes.IndexByte(l.buf.Bytes(), '\n')
 	l.buf.Write(p)
 	if end := bytes.IndexByte(l.buf.Bytes(), '\n'); before < 0 && end >= 0 {

@@ -42,8 +42,8 @@ func wireCache(g *gateway.Gateway, r *role, m *telemetry.Metrics, c config.Edge)
 		return nil
 	}
 	g.Version = versionOf(g, c)
-	g.Pack = func(b []byte) []byte { return codec.Pack(codec.Default(), b) }
-	g.Unpack = func(b []byte) ([]byte, error) { return codec.Unpack(codec.Default(), b, cache.MaxValue) }
+	g.Pack = func(b []byte) []byte { return codec.PackOwn(codec.Default(), b) }
+	g.Unpack = func(b []byte) ([]byte, error) { return codec.UnpackOwn(codec.Default(), b, cache.MaxValue) }
 	g.Cache, err = build("answers", cache.Options{Bytes: c.Cache.Bytes, Tenant: c.Cache.TenantBytes, TTL: c.Cache.TTL, Seen: m.Cache})
 	return err
 }
