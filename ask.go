@@ -103,8 +103,9 @@ type Route string
 
 // Routes that are not a mode's name.
 const (
-	RouteCache Route = "cache"
-	RouteLocal Route = "local"
+	RouteCache    Route = "cache"
+	RouteSemantic Route = "semantic" // the stored answer to a question that says the same
+	RouteLocal    Route = "local"
 )
 
 // Answer is what a client gets.

@@ -15,6 +15,7 @@ type Tenant struct {
 	Windows    []Window // all must allow a reservation; none on bits means nothing may be bought
 	MaxRequest Bits     // most bits for one request
 	OnEmpty    OnEmpty  // what happens when nothing is left
+	Semantic   bool     // stored answers to questions that say the same may be given
 	Lossy      bool     // the shortest answer may stand for the whole one: [ModeBrief]
 	Confidence *float64 // from which a draft is answered as it is; nil: the gateway's
 	// Above are the budgets that the tenant shares with others: its group's,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"tenbit"
+	"tenbit/cache"
 	"tenbit/policy"
 )
 
@@ -22,19 +23,37 @@ type Order struct {
 	// it has not received at the end is the caller's to send.
 	Sink tenbit.Sink
 
-	narrow bool  // its sender set limits of its own, below the tenant's
-	form   *form // that the answer is wanted in; nil: any
+	spent  tenbit.Bits // of MaxBits before, which no longer has them
+	narrow bool        // its sender set limits of its own, below the tenant's
+	form   *form       // that the answer is wanted in; nil: any
+	near   *cache.Near // what the semantic cache found; nil: it takes no part
 }
 
-// Answer walks one request: cache, draft, gate, reserve, escalate, settle,
+// Answer walks one request: caches, draft, gate, reserve, escalate, settle,
 // answer. It is the product on one screen. The answer's Cost is what was
 // charged, also when the error is not nil.
 func (g *Gateway) Answer(ctx context.Context, o Order) (tenbit.Answer, error) {
 	if a, ok := g.recall(ctx, o); ok {
 		return a, nil
 	}
+	o.near = g.near(ctx, o)
+	a, done, err := g.resemble(ctx, o)
+	if !done {
+		cost := a.Cost // of a verdict, a no
+		o.MaxBits, o.spent = o.MaxBits-cost.Bits, cost.Bits
+		a, err = g.anew(ctx, o)
+		a.Cost = a.Cost.Add(cost)
+	}
+	return a, err
+}
+
+// anew makes an answer that no cache has.
+func (g *Gateway) anew(ctx context.Context, o Order) (tenbit.Answer, error) {
 	if !g.mayBuy(o) {
 		a, err := g.localOnly(ctx, o)
+		if o.spent > 0 {
+			a.Degraded = "bit limit"
+		}
 		return g.store(ctx, o, a), err
 	}
 	draft, err := g.drafter(o.Tenant).Draft(ctx, o.Request)

@@ -59,6 +59,8 @@ type Gateway struct {
 	Remote    policy.Remote       // nil: everything is answered locally
 	Ledger    Ledger              // needed where Remote is set
 	Cache     *cache.Exact        // nil: nothing is kept
+	Semantic  *cache.Semantic     // nil: equal meanings are not looked for
+	Verdict   Verdict             // who judges what Semantic finds; empty: the far side
 	Version   string              // of policy and models: answers kept under another one are not found
 	Responses Shelf               // keeps responses; nil: none
 	Pack      func([]byte) []byte // shrinks what is kept; nil: as it is

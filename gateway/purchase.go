@@ -21,6 +21,10 @@ type purchase struct {
 	o    Order
 	hold tenbit.Hold
 	paid int64 // for the large model, in millionths of the currency
+	// stored says that the draft is an answer from the cache, shown for a verdict:
+	// it travels whatever its bytes, no twin has it, and what drafts are worth
+	// isn't learnt from it.
+	stored bool
 }
 
 // reserve sets aside what the order may spend, at worst, in every unit.
@@ -52,6 +56,9 @@ func (p *purchase) ask(d policy.Draft, spent tenbit.Bits) tenbit.Ask {
 	ask.ID, ask.Tenant = p.g.asks.next(), p.o.Tenant.ID
 	p.g.Log.Debug("asked", "request", p.o.ID, "ask", ask.ID)
 	ask.Limit, ask.Modes = p.hold.Granted-spent, p.g.modes(p.o)
+	if p.stored {
+		ask, _ = policy.Verifiable(ask)
+	}
 	return ask
 }
 
@@ -72,12 +79,13 @@ func (p *purchase) once(ctx context.Context, ask tenbit.Ask) (tenbit.Reply, erro
 			return p.o.Sink(text)
 		}
 	}
+	ask.Revised = ask.Revised || p.stored
 	reply, err := p.g.Remote.Escalate(ctx, ask)
 	p.paid += p.g.Tariff.of(int64(reply.Usage.Prompt), int64(reply.Usage.Completion))
 	if err != nil && left {
 		err = errors.Join(errBroken, err)
 	}
-	if err == nil && p.g.Worth != nil {
+	if err == nil && p.g.Worth != nil && !p.stored {
 		p.g.Worth.Learn(ask, reply)
 	}
 	return reply, err

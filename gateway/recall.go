@@ -23,17 +23,21 @@ type stored struct {
 // then the policy and the models in force, what the tenant and, where that is
 // less, the sender allow, and the canonical request.
 func (g *Gateway) key(o Order) cache.Key {
+	return cache.KeyOf(o.Tenant.ID, append([]byte(g.terms(o)), anonymous(o.Request.Body)...))
+}
+
+// terms are what decides on an order's answer beside the tenant and the request.
+func (g *Gateway) terms(o Order) string {
 	terms := fmt.Sprintf("%q %t", g.Version, o.Tenant.Lossy)
 	if o.Tenant.Confidence != nil {
 		terms += fmt.Sprintf(" confidence %v", *o.Tenant.Confidence)
 	}
 	if o.narrow {
-		terms += fmt.Sprintf(" limit %d %d", o.MaxBits, o.Modes&g.Modes)
+		terms += fmt.Sprintf(" limit %d %d", o.MaxBits+o.spent, o.Modes&g.Modes)
 	} else {
 		terms += fmt.Sprintf(" limit %d", o.Tenant.MaxRequest) // also of each of several choices
 	}
-	terms += "\n"
-	return cache.KeyOf(o.Tenant.ID, append([]byte(terms), anonymous(o.Request.Body)...))
+	return terms + "\n"
 }
 
 // recall looks for the tenant's own answer to the same canonical request.
@@ -42,24 +46,36 @@ func (g *Gateway) recall(ctx context.Context, o Order) (tenbit.Answer, bool) {
 		return tenbit.Answer{}, false
 	}
 	val, ok := g.Cache.Get(ctx, g.key(o))
-	if !ok || len(val) == 0 {
+	if !ok {
 		return tenbit.Answer{}, false
+	}
+	s, ok := g.unshelved(val)
+	return s.answer(tenbit.RouteCache), ok
+}
+
+// unshelved reads a value of the cache's. What another codec packed is none.
+func (g *Gateway) unshelved(val []byte) (s stored, ok bool) {
+	if len(val) == 0 {
+		return stored{}, false
 	}
 	form, val := val[0], val[1:]
 	if form == packed && g.Unpack != nil {
 		var err error
 		if val, err = g.Unpack(val); err != nil {
-			return tenbit.Answer{}, false // another codec's: a miss
+			return stored{}, false
 		}
 	}
-	var s stored
 	if json.Unmarshal(val, &s) != nil {
-		return tenbit.Answer{}, false
+		return stored{}, false
 	}
+	return s, true
+}
+
+func (s stored) answer(r tenbit.Route) tenbit.Answer {
 	return tenbit.Answer{
 		Message: tenbit.Message{Content: string(s.Content), ToolCalls: s.ToolCalls, Refusal: s.Refusal},
-		Finish:  s.Finish, Usage: s.Usage, Tokens: s.Tokens, Route: tenbit.RouteCache,
-	}, true
+		Finish:  s.Finish, Usage: s.Usage, Tokens: s.Tokens, Route: r,
+	}
 }
 
 // store keeps a whole, undegraded answer that has the form it should, and
@@ -74,6 +90,7 @@ func (g *Gateway) store(ctx context.Context, o Order, a tenbit.Answer) tenbit.An
 		return a // tool calls that are no JSON are not kept
 	}
 	g.shelve(ctx, g.key(o), val)
+	g.remember(ctx, o, a, val)
 	return a
 }
 

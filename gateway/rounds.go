@@ -67,7 +67,7 @@ func (p *purchase) round(ctx context.Context, ask tenbit.Ask, before []tenbit.Qu
 	if ask.Revised && len(ask.Questions) == 0 {
 		return tenbit.Reply{}, nil, errNoQuestions
 	}
-	if p.g.Worth != nil {
+	if p.g.Worth != nil && !p.stored {
 		ask.Stays = p.g.Worth.Stays(ask)
 	}
 	reply, err := p.once(ctx, ask)
