@@ -44,6 +44,7 @@ type point struct {
 type neighbour struct {
 	id         Key
 	similarity float32
+	element    string // its name in a vector set; empty in memory
 }
 
 const (
@@ -141,7 +142,7 @@ func (x *index) near(place Key, vector []float32, k int) []neighbour {
 		if len(p.vector) != len(vector) || now.After(p.expires) {
 			continue
 		}
-		out = append(out, neighbour{p.id, dot(p.vector, vector)})
+		out = append(out, neighbour{id: p.id, similarity: dot(p.vector, vector)})
 	}
 	return nearest(out, k)
 }
@@ -149,7 +150,7 @@ func (x *index) near(place Key, vector []float32, k int) []neighbour {
 // nearest sorts neighbours and keeps k of them, each once.
 func nearest(ns []neighbour, k int) []neighbour {
 	slices.SortFunc(ns, func(a, b neighbour) int {
-		return cmp.Or(cmp.Compare(b.similarity, a.similarity), slices.Compare(a.id[:], b.id[:]))
+		return cmp.Or(cmp.Compare(b.similarity, a.similarity), slices.Compare(a.id.sum[:], b.id.sum[:]))
 	})
 	var out []neighbour
 	for _, n := range ns {

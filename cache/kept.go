@@ -22,9 +22,9 @@ const entryFormat = 1
 var errEntry = errors.New("not an entry of the semantic cache")
 
 func (e kept) encode() []byte {
-	out := make([]byte, 0, 1+len(e.place)+binary.MaxVarintLen64+len(e.question)+len(e.answer))
+	out := make([]byte, 0, 1+len(e.place.sum)+binary.MaxVarintLen64+len(e.question)+len(e.answer))
 	out = append(out, entryFormat)
-	out = append(out, e.place[:]...)
+	out = append(out, e.place.sum[:]...)
 	out = binary.AppendUvarint(out, uint64(len(e.question)))
 	out = append(out, e.question...)
 	return append(out, e.answer...)
@@ -33,11 +33,11 @@ func (e kept) encode() []byte {
 // decodeKept reads an entry, of which there is one encoding only. The answer is
 // part of b.
 func decodeKept(b []byte) (e kept, err error) {
-	if len(b) < 1+len(e.place) || b[0] != entryFormat {
+	if len(b) < 1+len(e.place.sum) || b[0] != entryFormat {
 		return kept{}, errEntry
 	}
 	b = b[1:]
-	b = b[copy(e.place[:], b):]
+	b = b[copy(e.place.sum[:], b):]
 	n, width := binary.Uvarint(b)
 	if width <= 0 || n > MaxQuestion || n > uint64(len(b)-width) || width != len(binary.AppendUvarint(nil, n)) {
 		return kept{}, errEntry
@@ -49,5 +49,5 @@ func decodeKept(b []byte) (e kept, err error) {
 // id names an entry by tenant, place and question, so that what lies under
 // another name is no entry.
 func (e kept) id(t tenbit.TenantID) Key {
-	return KeyOf(t, append(append([]byte("semantic entry\n"), e.place[:]...), e.question...))
+	return KeyOf(t, append(append([]byte("semantic entry\n"), e.place.sum[:]...), e.question...))
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
@@ -27,8 +28,10 @@ type Values interface {
 // SemanticOptions are what a semantic cache is made of.
 type SemanticOptions struct {
 	Embed   Embedder
+	Model   string   // that embeds: vectors of another one are never met
 	Values  Values   // keeps questions and answers
 	Vectors *Vectors // nil: the index is in memory alone
+	Alone   string   // why that is so
 	Bytes   int64    // of the index in memory
 	TTL     time.Duration
 	// Rate is the most that may be wrong of what the cache answers, 0 to 1. At 0
@@ -49,6 +52,8 @@ type Semantic struct {
 
 	index   *index
 	breaker *gobreaker.CircuitBreaker[[]float32]
+
+	failing atomic.Bool // the last question got no vector
 
 	mu      sync.Mutex // guards tenants
 	tenants map[tenbit.TenantID]*record
@@ -115,9 +120,11 @@ func (s *Semantic) Ask(ctx context.Context, t tenbit.TenantID, surroundings []by
 		return nil
 	}
 	n := &Near{tenant: t, features: FeaturesOf(question)}
-	n.asked = kept{place: KeyOf(t, fmt.Appendf(nil, "semantic place\n%s\n%s", n.features.Language, surroundings)), question: question}
+	n.asked = kept{place: KeyOf(t, fmt.Appendf(nil, "semantic place\n%q %s\n%s", s.Model, n.features.Language, surroundings)), question: question}
 	var err error
-	if n.vector, err = s.embed(ctx, question); err != nil {
+	n.vector, err = s.embed(ctx, question)
+	s.failing.Store(err != nil && ctx.Err() == nil)
+	if err != nil {
 		s.saw("no_embedding")
 		return nil
 	}
@@ -128,7 +135,7 @@ func (s *Semantic) Ask(ctx context.Context, t tenbit.TenantID, surroundings []by
 func (s *Semantic) Find(ctx context.Context, n *Near) {
 	guarded := false
 	for _, c := range s.near(ctx, n.asked.place, n.vector) {
-		e, ok := s.entry(ctx, n.tenant, n.asked.place, c.id)
+		e, ok := s.entry(ctx, n.tenant, n.asked.place, c)
 		if !ok {
 			continue
 		}
@@ -186,15 +193,15 @@ func (s *Semantic) near(ctx context.Context, place Key, vector []float32) []neig
 
 // entry reads a candidate. What isn't there any more, or isn't what it should
 // be, leaves the index.
-func (s *Semantic) entry(ctx context.Context, t tenbit.TenantID, place, id Key) (kept, bool) {
-	if b, ok := s.Values.Get(ctx, id); ok {
-		if e, err := decodeKept(b); err == nil && e.place == place && e.id(t) == id {
+func (s *Semantic) entry(ctx context.Context, t tenbit.TenantID, place Key, n neighbour) (kept, bool) {
+	if b, ok := s.Values.Get(ctx, n.id); ok {
+		if e, err := decodeKept(b); err == nil && e.place.sum == place.sum && e.id(t) == n.id {
 			return e, true
 		}
 	}
-	s.index.remove(id)
-	if s.Vectors != nil {
-		_ = s.Vectors.remove(ctx, place, id) // a miss as long as it stays
+	s.index.remove(n.id)
+	if s.Vectors != nil && n.element != "" {
+		_ = s.Vectors.remove(ctx, place, n.element) // a miss as long as it stays
 	}
 	return kept{}, false
 }
@@ -279,15 +286,18 @@ func (s *Semantic) Keep(ctx context.Context, n *Near, answer []byte) {
 // Served notes that a candidate went out without a verdict.
 func (s *Semantic) Served() { s.saw("served") }
 
-// Where says what the index is kept in.
+// Where says what the index is kept in, and whether anything comes into it.
 func (s *Semantic) Where(ctx context.Context) string {
+	text := "index in the vector sets of Redis"
 	if s.Vectors == nil {
-		return "index in memory: no Redis"
+		text = "index in memory: " + s.Alone
+	} else if has, why := s.Vectors.Have(ctx); !has {
+		text = "index in memory: " + why
 	}
-	if has, why := s.Vectors.Have(ctx); !has {
-		return "index in memory: " + why
+	if s.failing.Load() {
+		text += "; the model makes no embeddings at the moment"
 	}
-	return "index in the vector sets of Redis"
+	return text
 }
 
 func (s *Semantic) saw(result string) {

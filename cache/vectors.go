@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -21,6 +22,7 @@ import (
 // each entry. A server without them, or one that is away, finds nothing.
 type Vectors struct {
 	client  redis.UniversalClient
+	wait    time.Duration // most that a request waits for the server
 	ttl     time.Duration
 	breaker *gobreaker.CircuitBreaker[any]
 
@@ -34,11 +36,11 @@ type Vectors struct {
 // been replaced.
 const askEvery = 10 * time.Second
 
-// NewVectors uses client, which the caller closes. Sets expire ttl after their
-// last entry.
-func NewVectors(client redis.UniversalClient, ttl time.Duration) *Vectors {
-	return &Vectors{client: client, ttl: ttl, breaker: gobreaker.NewCircuitBreaker[any](gobreaker.Settings{
-		Name: "vectors", Timeout: 2 * time.Second,
+// NewVectors uses client, which the caller closes. timeout bounds what waits for
+// the server; sets expire ttl after their last entry.
+func NewVectors(client redis.UniversalClient, timeout, ttl time.Duration) *Vectors {
+	return &Vectors{client: client, wait: timeout, ttl: ttl, breaker: gobreaker.NewCircuitBreaker[any](gobreaker.Settings{
+		Name: "vectors", Timeout: rest,
 		ReadyToTrip:  func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= 2 },
 		IsSuccessful: func(err error) bool { return err == nil || errors.Is(err, context.Canceled) },
 	})}
@@ -58,7 +60,7 @@ func (v *Vectors) Have(ctx context.Context) (bool, string) {
 		return has, why
 	}
 	_, err := v.breaker.Execute(func() (any, error) {
-		ctx, cancel := context.WithTimeout(ctx, wait)
+		ctx, cancel := context.WithTimeout(ctx, v.wait)
 		defer cancel()
 		err := v.client.VCard(ctx, setName(Key{})).Err()
 		if refused(err) {
@@ -110,7 +112,7 @@ func (v *Vectors) do(ctx context.Context, f func(ctx context.Context) error) err
 		return errNoVectors
 	}
 	_, err := v.breaker.Execute(func() (any, error) {
-		ctx, cancel := context.WithTimeout(ctx, wait)
+		ctx, cancel := context.WithTimeout(ctx, v.wait)
 		defer cancel()
 		err := f(ctx)
 		if err == nil || errors.Is(err, redis.Nil) {
@@ -124,8 +126,8 @@ func (v *Vectors) do(ctx context.Context, f func(ctx context.Context) error) err
 	return err
 }
 
-func setName(place Key) string { return "tenbit:near:" + hex.EncodeToString(place[:]) }
-func verdictsOf(id Key) string { return "tenbit:verdicts:" + hex.EncodeToString(id[:]) }
+func setName(place Key) string { return "tenbit:near:" + hex.EncodeToString(place.sum[:]) }
+func verdictsOf(id Key) string { return "tenbit:verdicts:" + hex.EncodeToString(id.sum[:]) }
 func blob(vector []float32) []byte {
 	out := make([]byte, 0, 4*len(vector))
 	for _, x := range vector {
@@ -140,7 +142,7 @@ func (v *Vectors) add(ctx context.Context, place, id Key, vector []float32) erro
 	return v.do(context.WithoutCancel(ctx), func(ctx context.Context) error {
 		var card *redis.IntCmd
 		_, err := v.client.Pipelined(ctx, func(p redis.Pipeliner) error {
-			p.VAdd(ctx, set, string(id[:]), &redis.VectorFP32{Val: blob(vector)})
+			p.VAdd(ctx, set, element(id, time.Now()), &redis.VectorFP32{Val: blob(vector)})
 			p.Expire(ctx, set, v.ttl)
 			card = p.VCard(ctx, set)
 			return nil
@@ -149,17 +151,33 @@ func (v *Vectors) add(ctx context.Context, place, id Key, vector []float32) erro
 			return err
 		}
 		other, err := v.client.VRandMember(ctx, set).Result()
-		if err != nil || other == string(id[:]) {
+		if err != nil {
 			return err
 		}
 		return v.client.VRem(ctx, set, other).Err()
 	})
 }
 
-// remove takes an entry out of a place's set.
-func (v *Vectors) remove(ctx context.Context, place, id Key) error {
+// element is an entry's name in a set: its key and when it was made, in seconds.
+func element(id Key, made time.Time) string {
+	return string(binary.BigEndian.AppendUint64(id.sum[:], uint64(made.Unix())))
+}
+
+// elementSize is how long such a name is.
+const elementSize = sha256.Size + 8
+
+// underWay is how long an entry's value may be on its way to Redis after its
+// vector: values are written in the background.
+const underWay = time.Minute
+
+// remove takes an element without an entry out of a place's set, unless it is new.
+func (v *Vectors) remove(ctx context.Context, place Key, element string) error {
+	made := time.Unix(int64(binary.BigEndian.Uint64([]byte(element[sha256.Size:]))), 0)
+	if time.Since(made) < underWay {
+		return nil
+	}
 	return v.do(ctx, func(ctx context.Context) error {
-		return v.client.VRem(ctx, setName(place), string(id[:])).Err()
+		return v.client.VRem(ctx, setName(place), element).Err()
 	})
 }
 
@@ -169,9 +187,9 @@ func (v *Vectors) near(ctx context.Context, place Key, vector []float32, k int) 
 	err = v.do(ctx, func(ctx context.Context) error {
 		found, err := v.client.VSimWithArgsWithScores(ctx, setName(place), &redis.VectorFP32{Val: blob(vector)}, &redis.VSimArgs{Count: int64(k)}).Result()
 		for _, f := range found {
-			n := neighbour{similarity: float32(2*f.Score - 1)}
-			if len(f.Name) == len(n.id) && f.Score >= 0 && f.Score <= 1.001 {
-				copy(n.id[:], f.Name)
+			n := neighbour{id: Key{tenant: place.tenant}, similarity: float32(2*f.Score - 1), element: f.Name}
+			if len(f.Name) == elementSize && f.Score >= 0 && f.Score <= 1.001 {
+				copy(n.id.sum[:], f.Name)
 				out = append(out, n)
 			}
 		}

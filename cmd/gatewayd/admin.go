@@ -59,6 +59,8 @@ type operator struct {
 	ledger store
 	secret []byte
 	keys   bool // API keys are made here
+
+	semantic bool // tenants may take part in the semantic cache
 }
 
 // refusal is an error with its HTTP status.
@@ -189,6 +191,9 @@ func (o *operator) set(r *http.Request) (any, error) {
 	t.ID = id
 	if err := c.apply(&t); err != nil {
 		return nil, err
+	}
+	if c.Semantic != nil && *c.Semantic && !o.semantic {
+		return nil, bad("there is no semantic cache here: it needs cache.bytes, cache.semantic.bytes and a local model that makes embeddings")
 	}
 	if t.Group != "" && o.people.Above != nil && len(o.people.Above(t.Group)) == len(o.people.Above("")) {
 		return nil, bad("group %q is not in the configuration", t.Group)

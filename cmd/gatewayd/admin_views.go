@@ -44,6 +44,7 @@ type tenantView struct {
 	Requests   int          `json:"requests,omitempty"`
 	Per        string       `json:"per,omitempty"`
 	Active     int          `json:"active,omitempty"`
+	Semantic   bool         `json:"semantic"`
 	Spent      amounts      `json:"spent"`
 	Windows    []windowView `json:"windows"`
 	Keys       []keyView    `json:"keys"`
@@ -52,7 +53,7 @@ type tenantView struct {
 func viewOf(t register.Tenant, keys []register.Key, s ledger.State) tenantView {
 	v := tenantView{
 		ID: string(t.ID), Group: t.Group, Disabled: t.Disabled, PerRequest: t.MaxRequest.String(), OnEmpty: string(t.OnEmpty),
-		Requests: t.Requests, Active: t.Active, Spent: amountsOf(s.Accounts[ledger.AccountOf(t.ID)].Spent),
+		Requests: t.Requests, Active: t.Active, Semantic: t.Semantic, Spent: amountsOf(s.Accounts[ledger.AccountOf(t.ID)].Spent),
 		Windows: []windowView{}, Keys: []keyView{},
 	}
 	if t.OnEmpty == "" {
@@ -128,6 +129,7 @@ type change struct {
 	Requests   *int           `json:"requests"`
 	Per        *string        `json:"per"`
 	Active     *int           `json:"active"`
+	Semantic   *bool          `json:"semantic"`
 }
 
 type windowChange struct {
@@ -143,6 +145,7 @@ func (c change) apply(t *register.Tenant) error {
 	set(&t.Disabled, c.Disabled)
 	set(&t.Requests, c.Requests)
 	set(&t.Active, c.Active)
+	set(&t.Semantic, c.Semantic)
 	var b config.Budget
 	if c.PerRequest != nil {
 		b.PerRequest = *c.PerRequest

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/redis/go-redis/v9"
+
 	"tenbit/cache"
 	"tenbit/codec"
 	"tenbit/gateway"
@@ -16,7 +18,7 @@ import (
 // wireCache makes the cache of answers and the shelf of responses, and the Redis
 // behind both.
 func wireCache(g *gateway.Gateway, r *role, m *telemetry.Metrics, c config.Edge) error {
-	behind, err := r.behind(m, c.Cache)
+	behind, client, err := r.behind(m, c.Cache)
 	if err != nil {
 		return err
 	}
@@ -45,18 +47,21 @@ func wireCache(g *gateway.Gateway, r *role, m *telemetry.Metrics, c config.Edge)
 	g.Pack = func(b []byte) []byte { return codec.PackOwn(codec.Default(), b) }
 	g.Unpack = func(b []byte) ([]byte, error) { return codec.UnpackOwn(codec.Default(), b, cache.MaxValue) }
 	g.Cache, err = build("answers", cache.Options{Bytes: c.Cache.Bytes, Tenant: c.Cache.TenantBytes, TTL: c.Cache.TTL, Seen: m.Cache})
-	return err
+	if err != nil {
+		return err
+	}
+	return wireSemantic(g, r, m, c, client, func(o cache.Options) (*cache.Exact, error) { return build("semantic", o) })
 }
 
 // behind connects the cache's Redis, nil where none is configured.
-func (r *role) behind(m *telemetry.Metrics, c config.Cache) (cache.Behind, error) {
+func (r *role) behind(m *telemetry.Metrics, c config.Cache) (cache.Behind, redis.UniversalClient, error) {
 	ring, err := ringOf(c)
 	if err != nil || c.Redis.Addr == "" {
-		return nil, err
+		return nil, nil, err
 	}
 	client, err := redisClient(c.Redis)
 	if err != nil {
-		return nil, fmt.Errorf("cache.redis: %w", err)
+		return nil, nil, fmt.Errorf("cache.redis: %w", err)
 	}
 	kept := cache.NewRedis(client, c.Redis.Timeout, ring)
 	r.closers = append(r.closers, kept.Close, client.Close)
@@ -67,7 +72,7 @@ func (r *role) behind(m *telemetry.Metrics, c config.Cache) (cache.Behind, error
 	}, false})
 	m.Counter("cache_dropped_writes_total", "Entries that Redis was too slow for, or refused.", "redis", func() int64 { return kept.Losses().Dropped })
 	m.Counter("cache_unreadable_total", "Entries in Redis that were damaged, misplaced or under an unknown key.", "redis", func() int64 { return kept.Losses().Unreadable })
-	return kept, nil
+	return kept, client, nil
 }
 
 // ringOf reads the keys that encrypt what rests in Redis; none: nothing is encrypted.

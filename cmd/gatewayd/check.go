@@ -34,6 +34,11 @@ func checkMain(args []string, stdout, stderr io.Writer) int {
 			problems = errors.Join(keysOf(c), ring)
 		}
 		shown, err = c, problems
+		if err == nil {
+			for _, n := range semanticNotes(c) {
+				fmt.Fprintln(stderr, "note: "+n)
+			}
+		}
 		if err == nil && c.Remote.Kind == "api" {
 			fmt.Fprintln(stderr, "note: remote.kind api charges information bits, but gives no egress guarantee: the large model's API sends what it likes")
 		}

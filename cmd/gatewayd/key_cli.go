@@ -150,6 +150,9 @@ func printTenant(w io.Writer, v tenantView) {
 	if v.Active > 0 {
 		fmt.Fprintf(t, "at the same time\tat most %d\n", v.Active)
 	}
+	if v.Semantic {
+		fmt.Fprintf(t, "semantic cache\ttakes part\n")
+	}
 	fmt.Fprintf(t, "spent ever\t%s bits, %d escalations, %d bytes up, %.6f money\n\n", v.Spent.Bits, v.Spent.Escalations, v.Spent.UpBytes, v.Spent.Money)
 	fmt.Fprintln(t, "WINDOW\tOF\tLIMIT\tUSED\tLEFT\tENDS")
 	for _, x := range v.Windows {

@@ -203,6 +203,14 @@ func (c *console) set(ctx context.Context, args []string, stderr io.Writer) erro
 	fs.Func("requests", "most requests in each span", number(&ch.Requests))
 	fs.Func("per", "the `span` of -requests", text(&ch.Per))
 	fs.Func("active", "most requests at the same time", number(&ch.Active))
+	fs.Func("semantic", "on or off: whether it takes part in the semantic cache", func(s string) error {
+		on := s == "on"
+		ch.Semantic = &on
+		if s != "on" && s != "off" {
+			return errors.New("want on or off")
+		}
+		return nil
+	})
 	fs.BoolVar(&enable, "enable", false, "its keys open again")
 	fs.BoolVar(&disable, "disable", false, "its keys open nothing, at once")
 	id, err := parseNamed(fs, args, true, stderr)

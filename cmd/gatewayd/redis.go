@@ -60,6 +60,9 @@ func redisClient(c config.Redis) (redis.UniversalClient, error) {
 // redisState names what is wrong with a server, in words for /readyz.
 func redisState(err error) string {
 	text := err.Error()
+	if errors.As(err, new(told)) {
+		return text
+	}
 	for _, s := range []struct{ has, says string }{
 		{"WRONGPASS", "Redis refuses the user name or password"},
 		{"NOAUTH", "Redis wants a password"},

@@ -51,6 +51,7 @@ func registerOf(c config.Edge) register.Options {
 	}
 	for _, t := range c.Tenants {
 		made := register.Tenant{Tenant: tenantOf(t.ID, t.Budget), Group: t.Group}
+		made.Semantic = t.Semantic
 		made.Lossy, made.Confidence, made.Requests, made.Span, made.Active = t.Lossy, t.Confidence, t.Limits.Requests, t.Limits.Per, t.Limits.Active
 		o.Tenants = append(o.Tenants, made)
 		for _, k := range t.Keys {

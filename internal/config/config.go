@@ -80,6 +80,7 @@ type Tenant struct {
 	Lossy      bool     `yaml:"lossy"` // the shortest complete answer may stand for the whole one
 	Limits     Pace     `yaml:"limits"`
 	Confidence *float64 `yaml:"confidence"` // null: policy.confidence
+	Semantic   bool     `yaml:"semantic"`   // takes part in the semantic cache
 }
 
 // Peer is an edge that may connect, with its token and its egress cap.
@@ -246,6 +247,8 @@ type Cache struct {
 	Keys        Secret        `yaml:"keys"`      // that encrypt what rests in Redis: 64 hex digits each, the first writes
 	KeysFile    string        `yaml:"keys_file"` // the same in a file
 	Redis       Redis         `yaml:"redis"`     // behind the memory; no address: none
+
+	Semantic Semantic `yaml:"semantic"`
 }
 
 // Responses says how long /v1/responses can be gone on with; behind the memory
@@ -309,7 +312,7 @@ func DefaultEdge() Edge {
 			Modes: []string{"accept", "select", "answer", "ask", "hint", "brief", "full", "plain"},
 			Price: Price{Bits: 100000, Large: 1, Scarcity: 1},
 		},
-		Cache:     Cache{Bytes: 64 << 20, TTL: 24 * time.Hour, Jitter: 0.1, Redis: Redis{Timeout: redisTimeout}},
+		Cache:     Cache{Bytes: 64 << 20, TTL: 24 * time.Hour, Jitter: 0.1, Redis: Redis{Timeout: redisTimeout}, Semantic: defaultSemantic},
 		Responses: Responses{Bytes: 32 << 20, TTL: 24 * time.Hour},
 		Ledger:    Ledger{Kind: "bolt", Path: "edge.ledger", Journal: journal, Redis: Redis{Timeout: redisTimeout}},
 		Limits:    Limits{Body: 8 << 20, Active: 256, HeaderTime: 10 * time.Second, BodyTime: time.Minute, Stall: 30 * time.Second},

@@ -62,6 +62,7 @@ func (c *Edge) Validate() error {
 	p.remote(c.Remote)
 	p.policy(c.Policy)
 	p.cache(c.Cache, c.Responses)
+	p.semantic(c)
 	p.ledger(c.Ledger)
 	if c.Limits.Body < 1<<10 || c.Limits.Body > 64<<20 {
 		p.add("limits.body", "%d is not between 1024 and %d bytes", c.Limits.Body, 64<<20)

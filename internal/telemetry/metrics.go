@@ -24,6 +24,7 @@ type Metrics struct {
 	settled  *prometheus.CounterVec
 	charged  *prometheus.CounterVec
 	lookups  *prometheus.CounterVec
+	semantic *prometheus.CounterVec
 	twins    *prometheus.CounterVec
 
 	routes, reasons, tenants *names
@@ -61,12 +62,14 @@ func New(maxTenants int) *Metrics {
 		charged: counter("request_wire_bytes_total",
 			"Bytes on the connection to the far side that requests took, framing included.", "direction"),
 		lookups: counter("cache_lookups_total", "Cache lookups, by result (hit, miss).", "result"),
+		semantic: counter("semantic_cache_total",
+			"What the semantic cache found and what became of it, by result (miss, guarded, unlikely, no_embedding; served without a verdict; right and wrong are verdicts).", "result"),
 		twins:   counter("twin_checks_total", "What the origin's twin made beside what the edge's small model made, by result (same, other).", "result"),
 		routes:  &names{most: maxRoutes},
 		reasons: &names{most: maxReasons},
 		tenants: &names{most: maxTenants},
 	}
-	m.registry.MustRegister(m.requests, m.degraded, m.duration, m.first, m.settled, m.charged, m.lookups, m.twins,
+	m.registry.MustRegister(m.requests, m.degraded, m.duration, m.first, m.settled, m.charged, m.lookups, m.semantic, m.twins,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -116,6 +119,9 @@ func (m *Metrics) Cache(hit bool) {
 	}
 	m.lookups.WithLabelValues(result).Inc()
 }
+
+// Semantic counts one result of the semantic cache. Its names are few and fixed.
+func (m *Metrics) Semantic(result string) { m.semantic.WithLabelValues(result).Inc() }
 
 // Twin counts one check of a twin against the edge's small model.
 func (m *Metrics) Twin(same bool) {
