@@ -17,6 +17,10 @@ const alpha = 0.05
 // firstWindow is the fewest verdicts that a bound looks at alone.
 const firstWindow = 8
 
+// blur is how far similarities may lie apart and still be the same: vector sets
+// round to eight bits.
+const blur = 0.01
+
 // maxVerdicts bounds what is remembered of an entry; the oldest go.
 const maxVerdicts = 512
 
@@ -37,7 +41,7 @@ func (e evidence) with(v Verdict) evidence {
 // of them are tried, each with its part of alpha, so that an old error further
 // below does not count for ever.
 func (e evidence) right(s float32) float64 {
-	below := slices.DeleteFunc(slices.Clone(e), func(v Verdict) bool { return v.Similarity > s })
+	below := slices.DeleteFunc(slices.Clone(e), func(v Verdict) bool { return v.Similarity > s+blur })
 	slices.SortStableFunc(below, func(a, b Verdict) int { return cmp.Compare(b.Similarity, a.Similarity) })
 	best := 0.0
 	each(below, func(k, n int, a float64) { best = max(best, atLeast(k, n, a)) })
@@ -46,7 +50,7 @@ func (e evidence) right(s float32) float64 {
 
 // rightAtMost bounds it from above: verdicts at s and above are right no less often.
 func (e evidence) rightAtMost(s float32) float64 {
-	over := slices.DeleteFunc(slices.Clone(e), func(v Verdict) bool { return v.Similarity < s })
+	over := slices.DeleteFunc(slices.Clone(e), func(v Verdict) bool { return v.Similarity < s-blur })
 	slices.SortStableFunc(over, func(a, b Verdict) int { return cmp.Compare(a.Similarity, b.Similarity) })
 	best := 1.0
 	each(over, func(k, n int, a float64) { best = min(best, atMost(k, n, a)) })
