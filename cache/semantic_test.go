@@ -23,8 +23,12 @@ type counts map[string]int
 func newSemantic(t *testing.T, behind Behind, v *Vectors, change func(*SemanticOptions)) (*Semantic, counts) {
 	t.Helper()
 	seen := counts{}
+	values, err := NewExact(Options{Bytes: 1 << 20, TTL: time.Hour, Behind: behind})
+	if err != nil {
+		t.Fatal(err)
+	}
 	o := SemanticOptions{
-		Embed: fake.Embedder{}, Values: NewExact(1<<20, time.Hour, behind, nil), Vectors: v,
+		Embed: fake.Embedder{}, Values: values, Vectors: v,
 		Bytes: 1 << 20, TTL: time.Hour, Rate: 0.02, Seen: func(r string) { seen[r]++ },
 	}
 	if change != nil {
@@ -70,6 +74,18 @@ func TestSemanticFinds(t *testing.T) {
 	}
 }
 
+// shared is a Redis for values and vectors.
+func shared(t *testing.T, addr string) (*Redis, *Vectors) {
+	t.Helper()
+	client := redis.NewClient(&redis.Options{Addr: addr, MaxRetries: -1, DialerRetries: 1})
+	r := NewRedis(client, time.Second, Keyring{}) // a busy machine is not the subject
+	t.Cleanup(func() {
+		_ = r.Close()
+		_ = client.Close()
+	})
+	return r, NewVectors(client, time.Second, time.Hour)
+}
+
 // TestTenantsNeverMeet holds for memory, for a shared Redis, and for vector sets.
 func TestTenantsNeverMeet(t *testing.T) {
 	for _, tt := range []struct {
@@ -81,12 +97,10 @@ func TestTenantsNeverMeet(t *testing.T) {
 		{"vector sets", func(t *testing.T) string { return redistest.Vectors(t).Addr() }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			var behind Behind
+			var behind Behind // nil: none
 			var v *Vectors
 			if tt.start != nil {
-				client := redis.NewClient(&redis.Options{Addr: tt.start(t)})
-				t.Cleanup(func() { _ = client.Close() })
-				behind, v = NewRedis(client), NewVectors(client, time.Hour)
+				behind, v = shared(t, tt.start(t))
 			}
 			s, _ := newSemantic(t, behind, v, nil)
 			keep(t, s, "a", "sur", capital, "Paris")
@@ -119,9 +133,8 @@ func TestTenantsNeverMeet(t *testing.T) {
 // TestMisplacedEntries: what lies in Redis under another place or name than its
 // own, or is damaged, is no entry.
 func TestMisplacedEntries(t *testing.T) {
-	client := redis.NewClient(&redis.Options{Addr: redistest.Vectors(t).Addr()})
-	t.Cleanup(func() { _ = client.Close() })
-	s, _ := newSemantic(t, NewRedis(client), NewVectors(client, time.Hour), nil)
+	r, v := shared(t, redistest.Vectors(t).Addr())
+	s, _ := newSemantic(t, r, v, nil)
 	mine := s.Ask(t.Context(), "a", nil, capital)
 	theirs := s.Ask(t.Context(), "b", nil, capital)
 	s.Keep(t.Context(), mine, []byte("Paris"))
@@ -143,7 +156,7 @@ func TestMisplacedEntries(t *testing.T) {
 			return v.add(t.Context(), theirs.asked.place, theirs.asked.id("b"), theirs.vector)
 		}},
 		{"a name that is no key", func(v *Vectors) error {
-			return client.VAdd(t.Context(), setName(theirs.asked.place), "x", &redis.VectorFP32{Val: blob(theirs.vector)}).Err()
+			return v.client.VAdd(t.Context(), setName(theirs.asked.place), "x", &redis.VectorFP32{Val: blob(theirs.vector)}).Err()
 		}},
 	} {
 		if err := tt.do(s.Vectors); err != nil {
@@ -160,14 +173,16 @@ func TestMisplacedEntries(t *testing.T) {
 
 // TestVectorSetsAreShared: another edge finds the entry and its verdicts.
 func TestVectorSetsAreShared(t *testing.T) {
-	client := redis.NewClient(&redis.Options{Addr: redistest.Vectors(t).Addr()})
-	t.Cleanup(func() { _ = client.Close() })
-	edge := func() *Semantic {
-		s, _ := newSemantic(t, NewRedis(client), NewVectors(client, time.Hour), nil)
-		return s
+	addr := redistest.Vectors(t).Addr()
+	edge := func() (*Semantic, *Redis) {
+		r, v := shared(t, addr)
+		s, _ := newSemantic(t, r, v, nil)
+		return s, r
 	}
-	first, second := edge(), edge()
+	first, written := edge()
+	second, _ := edge()
 	keep(t, first, "a", "", capital, "Paris")
+	settle(t, written)
 	if got := first.Where(t.Context()); got != "index in the vector sets of Redis" {
 		t.Errorf("where: %q", got)
 	}
@@ -187,9 +202,7 @@ func TestVectorSetsAreShared(t *testing.T) {
 // TestVectorsComeAndGo: a server is asked again when it may be another one.
 func TestVectorsComeAndGo(t *testing.T) {
 	m := redistest.Vectors(t)
-	client := redis.NewClient(&redis.Options{Addr: m.Addr(), MaxRetries: -1, DialerRetries: 1})
-	t.Cleanup(func() { _ = client.Close() })
-	v := NewVectors(client, time.Hour)
+	_, v := shared(t, m.Addr())
 	s, _ := newSemantic(t, nil, v, nil)
 	keep(t, s, "a", "", capital, "Paris")
 	m.SetError("LOADING Redis is loading the dataset in memory")
@@ -204,9 +217,7 @@ func TestVectorsComeAndGo(t *testing.T) {
 	if has, _ := v.Have(t.Context()); has {
 		t.Error("a server that is away has vector sets")
 	}
-	plain := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
-	t.Cleanup(func() { _ = plain.Close() })
-	s.Vectors = NewVectors(plain, time.Hour)
+	_, s.Vectors = shared(t, miniredis.RunT(t).Addr())
 	if got := s.Where(t.Context()); got != "index in memory: Redis has no vector sets (8.0 has)" {
 		t.Errorf("where: %q", got)
 	}

@@ -53,7 +53,7 @@ func semantic(change func(*gateway.Gateway, *tenbit.Tenant, *cache.SemanticOptio
 	return func(g *gateway.Gateway, t *tenbit.Tenant) {
 		t.Semantic = true
 		o := cache.SemanticOptions{
-			Embed: fake.Embedder{}, Values: cache.NewExact(1<<20, time.Hour, nil, nil), Bytes: 1 << 20, TTL: time.Hour, Rate: 0.02,
+			Embed: fake.Embedder{}, Values: memory(1 << 20), Bytes: 1 << 20, TTL: time.Hour, Rate: 0.02,
 		}
 		if change != nil {
 			change(g, t, &o)
@@ -170,26 +170,37 @@ func TestSemanticServes(t *testing.T) {
 // letters writes a number without digits, which would be another question.
 func letters(i int) string { return string([]rune{'a' + rune(i%26), 'a' + rune(i/26)}) }
 
-// TestSemanticLimits: a verdict fits where a whole answer doesn't, and a request
-// never takes more than it may.
+// TestSemanticLimits: where so little is left that no whole answer fits, a
+// verdict does, and what is left is never exceeded.
 func TestSemanticLimits(t *testing.T) {
-	for _, limit := range []tenbit.Bits{10 * tenbit.Bit, 100 * tenbit.Bit} {
-		b := open(t, fake.Says("It is wet."), expert(seaside), semantic(nil))
-		b.post(t, ask(tides), "Cache-Control", "no-cache")
-		b.post(t, ask(tides))
-		b.tenant.MaxRequest = limit
-		h, _ := gateway.ParseHash(gateway.HashKey([]byte("a secret for tests"), key))
-		b.g.Keys = gateway.Keys{Secret: []byte("a secret for tests"), Entries: []gateway.KeyEntry{{Hash: h, Tenant: b.tenant}}}
-		for _, tt := range []struct{ question, route string }{{tidesToo, "semantic"}, {coast, ""}} {
+	for _, tt := range []struct {
+		name, question, route string
+		left, most            tenbit.Bits
+	}{
+		{"a yes", tidesToo, "semantic", 12 * tenbit.Bit, 2 * tenbit.Bit},
+		{"a no", coast, "none", 12 * tenbit.Bit, 12 * tenbit.Bit},
+		{"a no with something left", coast, "full", 100 * tenbit.Bit, 100 * tenbit.Bit},
+		{"nothing", tidesToo, "local", 0, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := open(t, fake.Says("It is wet."), expert(seaside), semantic(nil))
+			b.post(t, ask(tides))
+			spent, _ := b.ledger.Spent(t.Context(), "t")
+			b.tenant.Windows = []tenbit.Window{{Limit: int64(spent + tt.left), Per: 1000 * time.Hour}}
+			h, err := gateway.ParseHash(gateway.HashKey([]byte("a secret for tests"), key))
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.g.Keys = gateway.Keys{Secret: []byte("a secret for tests"), Entries: []gateway.KeyEntry{{Hash: h, Tenant: b.tenant}}}
 			resp, body := b.post(t, ask(tt.question))
-			bits, _ := tenbit.ParseBits(resp.Header.Get("X-Tenbit-Bits"))
-			if got := resp.Header.Get("X-Tenbit-Route"); bits > limit || got == "semantic" != (tt.route == "semantic") {
-				t.Errorf("limit %v, %q: got %s for %v bits: %s", limit, tt.question, got, bits, body)
+			bits, err := tenbit.ParseBits(resp.Header.Get("X-Tenbit-Bits"))
+			if got := resp.Header.Get("X-Tenbit-Route"); err != nil || bits > tt.most || got != tt.route {
+				t.Errorf("got %s for %v bits, want %s for at most %v: %s", got, bits, tt.route, tt.most, body)
 			}
-			if tt.route == "semantic" && bits > 2*tenbit.Bit {
-				t.Errorf("limit %v: a verdict took %v bits", limit, bits)
+			if now, _ := b.ledger.Spent(t.Context(), "t"); now-spent != bits {
+				t.Errorf("the ledger says %v bits, the answer %v", now-spent, bits)
 			}
-		}
+		})
 	}
 }
 
