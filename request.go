@@ -60,23 +60,25 @@ const maxDepth = 128
 // ParseRequest checks and canonicalises a JSON body. Errors are [*RequestError].
 // The caller bounds the body's size.
 func ParseRequest(body []byte) (Request, error) {
+	r, _, err := ReadRequest(body)
+	return r, err
+}
+
+// ReadRequest is ParseRequest and returns the body's fields, too, also those of
+// the delivery, which are no part of the request.
+func ReadRequest(body []byte) (Request, map[string]json.RawMessage, error) {
 	fields, err := ParseFields(body)
 	if err != nil {
-		return Request{}, err
+		return Request{}, nil, err
 	}
 	var r Request
 	if err := r.parse(fields); err != nil {
-		return Request{}, err
+		return Request{}, nil, err
 	}
-	for _, k := range delivery {
-		delete(fields, k)
+	if r.Body, err = canonicalJSON(body); err != nil {
+		return Request{}, nil, &RequestError{Msg: "We could not parse the JSON body of your request."}
 	}
-	canonical, err := canonicalJSON(fields)
-	if err != nil {
-		return Request{}, &RequestError{Msg: "We could not parse the JSON body of your request."}
-	}
-	r.Body = canonical
-	return r, nil
+	return r, fields, nil
 }
 
 // ParseFields reads a body that must be one JSON object, nested no deeper than
@@ -172,17 +174,17 @@ func depth(body []byte) int {
 	return deepest
 }
 
-// canonicalJSON sorts keys at every level and keeps numbers as they are written.
-func canonicalJSON(fields map[string]json.RawMessage) ([]byte, error) {
-	raw, err := json.Marshal(fields)
-	if err != nil {
-		return nil, err
-	}
-	dec := json.NewDecoder(bytes.NewReader(raw))
+// canonicalJSON leaves out the fields of the delivery, sorts keys at every level
+// and keeps numbers as they are written.
+func canonicalJSON(body []byte) ([]byte, error) {
+	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.UseNumber()
-	var v any
+	var v map[string]any
 	if err := dec.Decode(&v); err != nil {
 		return nil, err
+	}
+	for _, k := range delivery {
+		delete(v, k)
 	}
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)

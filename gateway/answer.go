@@ -27,6 +27,7 @@ type Order struct {
 	narrow bool        // its sender set limits of its own, below the tenant's
 	form   *form       // that the answer is wanted in; nil: any
 	near   *cache.Near // what the semantic cache found; nil: it takes no part
+	known  *cache.Key  // of the answer; nil: not made yet
 }
 
 // Answer walks one request: caches, draft, gate, reserve, escalate, settle,

@@ -64,11 +64,11 @@ type delivery struct {
 // order checks a chat completion request.
 func (g *Gateway) order(r *http.Request, c *call, body []byte) (Order, delivery, error) {
 	var d delivery
-	req, err := tenbit.ParseRequest(body)
+	req, fields, err := tenbit.ReadRequest(body)
 	if err != nil {
 		return Order{}, d, err
 	}
-	if err := exactly(body, &d); err != nil {
+	if err := exactly(fields, &d); err != nil {
 		return Order{}, d, mistyped(err)
 	}
 	if err := d.check(); err != nil {
@@ -77,7 +77,7 @@ func (g *Gateway) order(r *http.Request, c *call, body []byte) (Order, delivery,
 	if !slices.Contains(g.Models, req.Model) {
 		return Order{}, d, unknownModel()
 	}
-	f, req, err := formOf(req)
+	f, req, err := formOf(req, fields)
 	if err != nil {
 		return Order{}, d, err
 	}

@@ -87,10 +87,11 @@ type embeddingRequest struct {
 }
 
 func (g *Gateway) readEmbedding(body []byte) (in embeddingRequest, err error) {
-	if _, err := tenbit.ParseFields(body); err != nil {
+	fields, err := tenbit.ParseFields(body)
+	if err != nil {
 		return in, err
 	}
-	if err := exactly(body, &in); err != nil {
+	if err := exactly(fields, &in); err != nil {
 		return in, mistyped(err)
 	}
 	var one string

@@ -62,11 +62,11 @@ type wanted struct {
 	} `json:"response_format"`
 }
 
-// formOf reads the form from a request. Where tool_choice allows some of the
+// formOf reads the form from a request and its fields. Where tool_choice allows some of the
 // tools only, the request returned offers no others.
-func formOf(req tenbit.Request) (*form, tenbit.Request, error) {
+func formOf(req tenbit.Request, fields map[string]json.RawMessage) (*form, tenbit.Request, error) {
 	var in wanted
-	if err := exactly(req.Body, &in); err != nil {
+	if err := exactly(fields, &in); err != nil {
 		return nil, req, mistyped(err)
 	}
 	f := &form{logProbs: req.LogProbs, parallel: in.Parallel == nil || *in.Parallel}

@@ -51,7 +51,9 @@ func (g *Gateway) depart(ctx context.Context, c *call, t task) *party {
 		if i > 0 {
 			o.ID = newID() // holds are by id
 		}
-		key := g.key(o)
+		answer := g.key(o)
+		o.known = &answer
+		key := answer
 		if t.deliver.Stream {
 			// Streams are walked with a sink of their own and shared with streams only.
 			key = key.With("stream")

@@ -23,6 +23,9 @@ type stored struct {
 // then the policy and the models in force, what the tenant and, where that is
 // less, the sender allow, and the canonical request.
 func (g *Gateway) key(o Order) cache.Key {
+	if o.known != nil {
+		return *o.known
+	}
 	return cache.KeyOf(o.Tenant.ID, append([]byte(g.terms(o)), anonymous(o.Request.Body)...))
 }
 
