@@ -93,6 +93,10 @@ func (c *Exact) Put(_ context.Context, k Key, val []byte) {
 	}
 }
 
+// Replace puts val, another form of what is kept under k, in its place: in memory
+// only, and until the same end. Where nothing is kept it does nothing.
+func (c *Exact) Replace(k Key, val []byte) { c.mem.replace(k, val, time.Now()) }
+
 // Remove forgets k, also behind the memory. After an error nothing is forgotten.
 func (c *Exact) Remove(ctx context.Context, k Key) error {
 	if c.o.Behind != nil {

@@ -173,3 +173,30 @@ func TestBehindTheMemory(t *testing.T) {
 		}
 	})
 }
+
+// TestReplace: another form of a value ends when the first would have, and comes
+// to life neither without it nor after it.
+func TestReplace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := open(t, Options{Bytes: 1 << 20, TTL: time.Hour})
+		k, none := KeyOf("a", []byte("k")), KeyOf("a", []byte("none"))
+		c.Put(t.Context(), k, []byte("small"))
+		time.Sleep(30 * time.Minute) // of the bubble's clock
+		c.Replace(k, []byte("as it was"))
+		c.Replace(k, make([]byte, 1<<20)) // too large: what is there stays
+		c.Replace(none, []byte("x"))
+		if val, ok := c.Get(t.Context(), k); !ok || string(val) != "as it was" {
+			t.Errorf("got %q, %v", val, ok)
+		}
+		time.Sleep(31 * time.Minute)
+		c.Replace(k, []byte("again"))
+		for _, k := range []Key{k, none} {
+			if val, ok := c.Get(t.Context(), k); ok {
+				t.Errorf("got %q, want nothing", val)
+			}
+		}
+		if u := c.Usage(); u.Entries != 0 {
+			t.Errorf("got %+v", u)
+		}
+	})
+}

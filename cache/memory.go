@@ -91,9 +91,29 @@ func (m *memory) get(k Key, now time.Time) ([]byte, bool) {
 // put keeps a copy of an entry, unless it would take more than an eighth of
 // what its tenant may fill.
 func (m *memory) put(k Key, e Entry) {
-	need := needed(len(e.Val), headSize)
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.insert(k, e)
+}
+
+// replace changes the value of an entry that has not ended; one that would be
+// too large leaves it.
+func (m *memory) replace(k Key, val []byte, now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := m.find(k)
+	if n == 0 || needed(len(val), headSize) > max(m.most/8, 1) {
+		return
+	}
+	end := time.UnixMilli(int64(binary.LittleEndian.Uint64(m.blocks.at(n)[headExpires:])))
+	if end.After(now) {
+		m.insert(k, Entry{val, end})
+	}
+}
+
+// insert is put for who holds the lock.
+func (m *memory) insert(k Key, e Entry) {
+	need := needed(len(e.Val), headSize)
 	if n := m.find(k); n != 0 {
 		m.drop(n)
 	}

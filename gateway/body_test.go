@@ -211,7 +211,7 @@ func TestHeaders(t *testing.T) {
 		}
 		body, _ := io.ReadAll(resp.Body)
 		resp.Body.Close()
-		if resp.StatusCode != tt.status || resp.Header.Get("Allow") != tt.allow || !strings.Contains(string(body), tt.code) {
+		if resp.Header.Get("X-Request-Id") == "" || resp.StatusCode != tt.status || resp.Header.Get("Allow") != tt.allow || !strings.Contains(string(body), tt.code) {
 			t.Errorf("%s %s: got %d, allow %q, %s", tt.method, tt.path, resp.StatusCode, resp.Header.Get("Allow"), body)
 		}
 		if err := spec.Check("ErrorResponse", body); err != nil {

@@ -2,22 +2,11 @@ package gateway
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"tenbit"
 	"tenbit/cache"
 )
-
-// stored is what the cache keeps of an answer.
-type stored struct {
-	Content   []byte             `json:"c"`
-	ToolCalls json.RawMessage    `json:"t,omitempty"`
-	Refusal   string             `json:"r,omitempty"`
-	Finish    tenbit.Finish      `json:"f"`
-	Usage     tenbit.Usage       `json:"u"`
-	Tokens    []tenbit.TokenProb `json:"p,omitempty"`
-}
 
 // key names an order's answer by everything that changes it: the tenant first,
 // then the policy and the models in force, what the tenant and, where that is
@@ -52,33 +41,28 @@ func (g *Gateway) recall(ctx context.Context, o Order) (tenbit.Answer, bool) {
 	if !ok {
 		return tenbit.Answer{}, false
 	}
-	s, ok := g.unshelved(val)
-	return s.answer(tenbit.RouteCache), ok
+	small := len(val) > 0 && val[0] == packed
+	if val = g.unpacked(val); small && val != nil {
+		g.Cache.Replace(g.key(o), append([]byte{plain}, val...)) // the next hit is fast
+	}
+	return unshelved(val, tenbit.RouteCache)
 }
 
-// unshelved reads a value of the cache's. What another codec packed is none.
-func (g *Gateway) unshelved(val []byte) (s stored, ok bool) {
+// unpacked is a value of the cache's as it was given to shelve, nil for what
+// another codec packed.
+func (g *Gateway) unpacked(val []byte) []byte {
 	if len(val) == 0 {
-		return stored{}, false
+		return nil
 	}
 	form, val := val[0], val[1:]
-	if form == packed && g.Unpack != nil {
-		var err error
-		if val, err = g.Unpack(val); err != nil {
-			return stored{}, false
-		}
+	if form == plain || g.Unpack == nil {
+		return val
 	}
-	if json.Unmarshal(val, &s) != nil {
-		return stored{}, false
+	val, err := g.Unpack(val)
+	if err != nil {
+		return nil
 	}
-	return s, true
-}
-
-func (s stored) answer(r tenbit.Route) tenbit.Answer {
-	return tenbit.Answer{
-		Message: tenbit.Message{Content: string(s.Content), ToolCalls: s.ToolCalls, Refusal: s.Refusal},
-		Finish:  s.Finish, Usage: s.Usage, Tokens: s.Tokens, Route: r,
-	}
+	return val
 }
 
 // store keeps a whole, undegraded answer that has the form it should, and
@@ -88,12 +72,10 @@ func (g *Gateway) store(ctx context.Context, o Order, a tenbit.Answer) tenbit.An
 	if g.Cache == nil || o.NoStore || !a.Complete() || o.form.fits(a) != nil {
 		return a
 	}
-	val, err := json.Marshal(stored{[]byte(a.Message.Content), a.Message.ToolCalls, a.Message.Refusal, a.Finish, a.Usage, a.Tokens})
-	if err != nil {
-		return a // tool calls that are no JSON are not kept
+	if val, err := shelved(a); err == nil { // tool calls that are no JSON are not kept
+		g.shelve(ctx, g.key(o), val)
+		g.remember(ctx, o, a, val)
 	}
-	g.shelve(ctx, g.key(o), val)
-	g.remember(ctx, o, a, val)
 	return a
 }
 
@@ -103,16 +85,19 @@ const (
 	packed = 1
 )
 
-// packFrom is the size in bytes from which packing saves more than an entry's
-// overhead.
-const packFrom = 1 << 10
+// Values of these sizes in bytes are packed: under packFrom it saves less than an
+// entry's overhead, and packTo takes a fifth of a second to unpack.
+const (
+	packFrom = 1 << 10
+	packTo   = 64 << 10
+)
 
 // shelve puts a value into the cache: at once as it is, since the client waits,
 // and where that saves much, soon afterwards packed. What comes while another
 // value is being packed stays as it is.
 func (g *Gateway) shelve(ctx context.Context, k cache.Key, val []byte) {
 	g.Cache.Put(ctx, k, append([]byte{plain}, val...))
-	if g.Pack == nil || len(val) < packFrom {
+	if g.Pack == nil || len(val) < packFrom || len(val) > packTo {
 		return
 	}
 	select {

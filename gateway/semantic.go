@@ -46,11 +46,10 @@ func (g *Gateway) resemble(ctx context.Context, o Order) (a tenbit.Answer, done 
 	if n == nil || !n.Found {
 		return a, false, nil
 	}
-	s, ok := g.unshelved(n.Answer)
+	kept, ok := unshelved(g.unpacked(n.Answer), tenbit.RouteSemantic)
 	if !ok {
 		return a, false, nil
 	}
-	kept := s.answer(tenbit.RouteSemantic)
 	if n.Sure {
 		g.Semantic.Served()
 		return kept, true, nil

@@ -86,9 +86,8 @@ func (c *call) release() {
 // handle authenticates, runs h, answers its error and writes the one log line.
 func (g *Gateway) handle(h func(http.ResponseWriter, *http.Request, *call) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		c := &call{id: newID(), start: time.Now(), status: http.StatusOK}
+		c := &call{id: w.Header().Get("X-Request-Id"), start: time.Now(), status: http.StatusOK}
 		defer c.release()
-		w.Header().Set("X-Request-Id", c.id)
 		g.rate(w.Header())
 		err := g.authenticate(r, c)
 		if err == nil {

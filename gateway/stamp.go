@@ -16,6 +16,7 @@ func (g *Gateway) stamp(next http.Handler) http.Handler {
 		if !s.timed {
 			s.extend() // the connection still has the last response's
 		}
+		w.Header().Set("X-Request-Id", newID())
 		w.Header().Set("Openai-Version", "2020-10-01")
 		next.ServeHTTP(s, r)
 		s.extend() // the server writes what is left

@@ -4,13 +4,21 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"tenbit"
+	"tenbit/gateway"
 	"tenbit/internal/fake"
+	"tenbit/internal/telemetry"
+	"tenbit/policy"
 )
 
 // scripted is the model that the client matrix talks to: what it says follows
@@ -48,6 +56,8 @@ func scripted(r fake.Received) fake.Behaviour {
 		return fake.Answers(numbers(100))
 	case strings.HasPrefix(said, "slow"):
 		return stalled(numbers(100))
+	case strings.HasPrefix(said, "much"):
+		return fake.Huge(6 << 20)
 	case strings.HasPrefix(said, "break"):
 		return fake.Behaviour{Content: numbers(100), CutAfter: 20}
 	case strings.HasPrefix(said, "again"):
@@ -99,16 +109,20 @@ func vectors(r fake.Received) fake.Behaviour {
 	return fake.Behaviour{Raw: []byte(`{"object":"list","model":"x","data":[` + strings.Join(data, ",") + `],"usage":{"prompt_tokens":3,"total_tokens":3}}`)}
 }
 
-// edges are the deployments that the matrix needs.
-type edges struct{ good, quota, down *deployment }
+// edges are what the matrix needs: deployments, and a gateway with a defect.
+type edges struct {
+	good, quota, down, busy *deployment
+	broken                  string
+}
 
 func deployMatrix(t *testing.T) edges {
 	t.Helper()
 	local := func(edge, _ tree) {
 		edge.set("remote.kind", "none")
 		edge.set("limits.active", 200)
+		edge.set("limits.body", 1<<20)
 	}
-	return edges{
+	e := edges{
 		good: deploy(t, scripted, says(""), local),
 		quota: deploy(t, says("It is dark."), says(story), func(edge, _ tree) {
 			setWindow(edge, 1, 1)
@@ -116,12 +130,46 @@ func deployMatrix(t *testing.T) edges {
 			edge["tenants"].([]tree)[0].set("budget.on_empty", "reject")
 		}),
 		down: deploy(t, func(fake.Received) fake.Behaviour { return fake.Refuses(500, "server_error", "", "oops") }, says(""), local),
+		busy: deploy(t, func(fake.Received) fake.Behaviour { return stalled(numbers(100)) }, says(""), func(edge, _ tree) {
+			edge.set("remote.kind", "none")
+			edge.set("limits.active", 1)
+			edge.set("local.timeout", "1h") // the place stays taken to the end
+		}),
+		broken: defective(t),
 	}
+	resp, err := e.busy.send(t.Context(), http.MethodPost, "/chat/completions", chat(open, "stream", true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { resp.Body.Close() })
+	return e
+}
+
+// brokenKey opens the gateway with a defect.
+const brokenKey = "tb-broken"
+
+// defective is the base URL of a gateway that panics on each request, in this
+// process: the program has no such defect that a test could use.
+func defective(t *testing.T) string {
+	t.Helper()
+	keys := gateway.Keys{Secret: []byte(keySecret)}
+	keys.Entries = []gateway.KeyEntry{{Hash: gateway.SumKey(keys.Secret, brokenKey), Tenant: tenbit.Tenant{ID: "t"}}}
+	g, err := gateway.New(&gateway.Gateway{
+		Models: []string{"tenbit"}, Keys: keys, Drafter: policy.Drafter{Local: fake.NewModel(func(fake.Call) fake.Reply { panic("a defect") })},
+		Metrics: telemetry.New(1), Log: slog.New(slog.DiscardHandler), MaxBody: 1 << 20, MaxActive: 8,
+		Patience: time.Minute, PingEvery: time.Minute, BodyTime: time.Minute, Stall: time.Minute, SettleTime: time.Second,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewServer(g.Handler())
+	t.Cleanup(s.Close)
+	return s.URL + "/v1"
 }
 
 func (e edges) env() []string {
-	return append(os.Environ(), "TENBIT_BASE="+e.good.URL, "TENBIT_QUOTA="+e.quota.URL, "TENBIT_DOWN="+e.down.URL,
-		"TENBIT_KEYS="+strings.Join([]string{e.good.Key, e.quota.Key, e.down.Key}, " "))
+	return append(os.Environ(), "TENBIT_BASE="+e.good.URL, "TENBIT_QUOTA="+e.quota.URL, "TENBIT_DOWN="+e.down.URL, "TENBIT_BUSY="+e.busy.URL, "TENBIT_BROKEN="+e.broken,
+		"TENBIT_KEYS="+strings.Join([]string{e.good.Key, e.quota.Key, e.down.Key, e.busy.Key, brokenKey}, " "))
 }
 
 // TestNodeClients runs the npm clients through everything they can do.
@@ -148,7 +196,8 @@ func TestNodeClients(t *testing.T) {
 }
 
 // runMatrix runs a program that checks clients, and reports what it says. The
-// clients that leave in mid-stream have to be noticed.
+// clients that leave in mid-stream, or end with streams that they don't read, have
+// to be noticed.
 func runMatrix(t *testing.T, cmd *exec.Cmd, clients int) {
 	t.Helper()
 	e := deployMatrix(t)
@@ -167,7 +216,7 @@ func runMatrix(t *testing.T, cmd *exec.Cmd, clients int) {
 			continue // what a client prints by itself
 		}
 		seen[r.Client]++
-		if strings.HasPrefix(r.Check, "abort") {
+		if strings.HasPrefix(r.Check, "abort") || strings.HasPrefix(r.Check, "abandon") {
 			aborts++
 		}
 		t.Run(r.Client+"/"+r.Check, func(t *testing.T) {

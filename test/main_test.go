@@ -23,9 +23,6 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
-	if target := os.Getenv(floorEnv); target != "" {
-		return serveFloor(target)
-	}
 	dir, err := os.MkdirTemp("", "gatewayd-*")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -1,8 +1,9 @@
 // Checks of @langchain/openai, by chat completions and by responses.
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ChatOpenAI, OpenAI, OpenAIEmbeddings } from '@langchain/openai';
 import { HumanMessage, ToolMessage } from '@langchain/core/messages';
-import { person, wind } from './openai.mjs';
+import { abandoned, long, person, tooLong, wind } from './openai.mjs';
 
 const settings = ({ base, key }, fetch, more) => ({ model: 'tenbit', apiKey: key, configuration: { baseURL: base, fetch }, maxRetries: 2, ...more });
 const chat = (edge, fetch, more) => new ChatOpenAI(settings(edge, fetch, more));
@@ -33,6 +34,30 @@ export const checks = {
     }
     assert.ok(n >= 1);
   }),
+  'abandoned stream': ({ good }, fetch) => both(good, fetch, async (m) => {
+    const chunks = (await m.stream('slow ' + Math.random()))[Symbol.asyncIterator]();
+    assert.ok((await chunks.next()).value);
+    abandoned.push(chunks);
+  }),
+  'a reader that stalls': ({ good }, fetch) => both(good, fetch, async (m) => {
+    let n = 0;
+    for await (const c of await m.stream('much')) {
+      if (n === 0) await sleep(300);
+      n += c.text.length;
+    }
+    assert.equal(n, long);
+  }),
+  async 'a stream that breaks'({ good }, fetch) {
+    let text = '';
+    await assert.rejects(async () => {
+      for await (const c of await chat(good, fetch).stream('break')) text += c.text;
+    }, /ended early/);
+    assert.ok(text.length > 0);
+  },
+  async limits({ good }, fetch) {
+    const r = await chat(good, fetch, { maxTokens: 5 }).invoke('count');
+    assert.equal(r.response_metadata.finish_reason, 'length');
+  },
   tools: ({ good }, fetch) => both(good, fetch, async (m) => {
     const bound = m.bindTools(tools);
     const said = [new HumanMessage('wind in Brest?')];
@@ -61,19 +86,26 @@ export const checks = {
   async completions({ good }, fetch) {
     assert.ok((await new OpenAI(settings(good, fetch)).invoke('hello')).includes('sailor'));
   },
-  async 'errors, no retry storm'({ good, quota, down }, fetch) {
-    const fails = async (edge, status, more) => {
-      const e = await chat(edge, fetch, more).invoke('hello').then(() => null, (e) => e);
+  async 'errors, no retry storm'({ good, quota, down, busy, broken }, fetch) {
+    const fails = async (edge, status, more, prompt = 'hello', options) => {
+      const e = await chat(edge, fetch, more).invoke(prompt, { options }).then(() => null, (e) => e);
       assert.equal(e?.status, status, String(e));
     };
     await fails(good, 400, { temperature: 9 });
     await fails(good, 404, { model: 'gpt-9' });
     await fails({ ...good, key: 'tb-wrong' }, 401);
-    assert.equal(fetch.calls, 3, 'a bad request was sent again');
+    // It tries again by itself what it doesn't know.
+    await fails(good, 413, { maxRetries: 0 }, tooLong);
+    await fails(good, 415, { maxRetries: 0 }, 'hello', { headers: { 'Content-Type': 'text/plain' } });
+    assert.equal(fetch.calls, 5, 'a bad request was sent again');
     await fails(quota, 429);
-    assert.ok(fetch.calls <= 6, `${fetch.calls} requests`);
+    assert.ok(fetch.calls <= 8, `${fetch.calls} requests`);
     await fails(down, 502, { maxRetries: 1 });
-    assert.ok(fetch.calls <= 9, `${fetch.calls} requests`);
+    assert.ok(fetch.calls <= 11, `${fetch.calls} requests`);
+    fetch.calls = 0;
+    await fails(broken, 500, { maxRetries: 0 });
+    await fails(busy, 503, { maxRetries: 0 });
+    assert.equal(fetch.calls, 2);
   },
   async '100 streams'({ good }, fetch) {
     const m = chat(good, fetch);

@@ -2,18 +2,21 @@
 // for each: {client, check, error}; error is missing where all is well.
 //
 // TENBIT_BASE answers by script (clients_test.go), TENBIT_QUOTA has an empty
-// budget, TENBIT_DOWN has no local model; TENBIT_KEYS are their keys.
+// budget, TENBIT_DOWN has no local model, TENBIT_BUSY has no place for another
+// request, TENBIT_BROKEN has a defect; TENBIT_KEYS are their keys.
 import process from 'node:process';
 import * as ai from './ai.mjs';
 import * as langchain from './langchain.mjs';
 import { checks as openai } from './openai.mjs';
 
 globalThis.AI_SDK_LOG_WARNINGS = false;
-const [key, quotaKey, downKey] = process.env.TENBIT_KEYS.split(' ');
+const keys = process.env.TENBIT_KEYS.split(' ');
 const edges = {
-  good: { base: process.env.TENBIT_BASE, key },
-  quota: { base: process.env.TENBIT_QUOTA, key: quotaKey },
-  down: { base: process.env.TENBIT_DOWN, key: downKey },
+  good: { base: process.env.TENBIT_BASE, key: keys[0] },
+  quota: { base: process.env.TENBIT_QUOTA, key: keys[1] },
+  down: { base: process.env.TENBIT_DOWN, key: keys[2] },
+  busy: { base: process.env.TENBIT_BUSY, key: keys[3] },
+  broken: { base: process.env.TENBIT_BROKEN, key: keys[4] },
 };
 
 // counting returns a fetch that counts how often it is called.

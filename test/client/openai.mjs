@@ -1,5 +1,6 @@
 // Checks of the npm package openai; old marks version 4.
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 const user = (content) => [{ role: 'user', content }];
 const model = 'tenbit';
@@ -16,6 +17,13 @@ export const person = {
   additionalProperties: false,
 };
 const tools = [{ type: 'function', function: { name: 'wind', parameters: wind, strict: true } }];
+
+// What a long answer has, more than the kernel keeps for a reader that stalls,
+// and a prompt that is over the limit.
+export const long = 6 << 20;
+export const tooLong = 'x'.repeat(2 << 20);
+// Streams that are neither read nor closed, to the end of the process.
+export const abandoned = [];
 
 export function checks(OpenAI, old = false) {
   const open = ({ base, key }, fetch, more) => new OpenAI({ baseURL: base, apiKey: key, fetch, ...more });
@@ -55,6 +63,29 @@ export function checks(OpenAI, old = false) {
         if (c.choices[0]?.delta?.content && ++n === 1) s.controller.abort();
       }
       assert.ok(n >= 1);
+    },
+    async 'abort, responses'({ good }, fetch) {
+      const s = await open(good, fetch).responses.create({ model, input: 'slow ' + Math.random(), stream: true });
+      let n = 0;
+      for await (const e of s) {
+        if (e.type === 'response.output_text.delta' && ++n === 1) s.controller.abort();
+      }
+      assert.ok(n >= 1);
+    },
+    async 'abandoned stream'({ good }, fetch) {
+      const s = await chat(open(good, fetch), { messages: user('slow ' + Math.random()), stream: true });
+      const chunks = s[Symbol.asyncIterator]();
+      assert.ok((await chunks.next()).value.id);
+      abandoned.push(s, chunks);
+    },
+    async 'a reader that stalls'({ good }, fetch) {
+      const s = await chat(open(good, fetch), { messages: user('much'), stream: true });
+      let n = 0;
+      for await (const c of s) {
+        if (n === 0) await sleep(300);
+        n += c.choices[0]?.delta?.content?.length ?? 0;
+      }
+      assert.equal(n, long);
     },
     async tools({ good }, fetch) {
       const client = open(good, fetch);
@@ -170,6 +201,17 @@ export function checks(OpenAI, old = false) {
       assert.equal(fetch.calls, 5, 'an empty budget was asked again');
       await fails(chat(open(down, fetch), { messages: user('hello') }), 'InternalServerError', 502, 'model_unavailable');
       assert.ok(fetch.calls <= 8, `${fetch.calls} requests`);
+    },
+    async 'all kinds of errors'({ good, busy, broken }, fetch) {
+      const client = open(good, fetch);
+      await fails(client.get('/chat/completions'), 'APIError', 405, 'method_not_allowed');
+      await fails(client.get('/chats'), 'NotFoundError', 404, 'unknown_url');
+      await fails(chat(client, { messages: user(tooLong) }), 'APIError', 413, 'request_too_large');
+      await fails(chat(client, { messages: user('hello') }, { headers: { 'Content-Type': 'text/plain' } }), 'APIError', 415, 'unsupported_media_type');
+      await fails(chat(open(broken, fetch), { messages: user('hello') }), 'InternalServerError', 500, 'internal_error');
+      assert.equal(fetch.calls, 5, 'what will not change was sent again');
+      await fails(chat(open(busy, fetch, { maxRetries: 1 }), { messages: user('hello') }), 'InternalServerError', 503, 'overloaded');
+      assert.equal(fetch.calls, 7);
     },
     async 'a stream that breaks'({ good }, fetch) {
       const s = await chat(open(good, fetch), { messages: user('break'), stream: true });

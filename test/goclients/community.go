@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 
 	"github.com/sashabaranov/go-openai"
 )
@@ -73,6 +74,27 @@ var community = []check{
 		defer cancel()
 		_, err := drain(ctx, connect(e.good, h), chatOf("slow"), cancel)
 		return equal("cancelled", errors.Is(err, context.Canceled), true)
+	}},
+	{"abandoned stream", func(_ context.Context, e edges, h *counting) error {
+		s, err := connect(e.good, h).CreateChatCompletionStream(context.Background(), chatOf("slow"))
+		if err != nil {
+			return err
+		}
+		_, err = s.Recv()
+		return err // the stream ends with the process
+	}},
+	{"a reader that stalls", func(ctx context.Context, e edges, h *counting) error {
+		got, err := drain(ctx, connect(e.good, h), chatOf("much"), sync.OnceFunc(pause))
+		return errors.Join(err, equal("bytes", len(got), long))
+	}},
+	{"limits", func(ctx context.Context, e edges, h *counting) error {
+		p := chatOf("count")
+		p.MaxTokens = 5
+		r, err := connect(e.good, h).CreateChatCompletion(ctx, p)
+		if err != nil {
+			return err
+		}
+		return equal("finish reason", string(r.Choices[0].FinishReason), "length")
 	}},
 	{"tools", func(ctx context.Context, e edges, h *counting) error {
 		c, p := connect(e.good, h), chatOf("wind in Brest?")
@@ -167,6 +189,19 @@ var community = []check{
 			refused(try(e.quota, "tenbit", 1), 429, "insufficient_quota"),
 			refused(try(e.down, "tenbit", 1), 502, "model_unavailable"),
 			equal("requests", h.n.Load(), 5),
+		)
+	}},
+	{"all kinds of errors", func(ctx context.Context, e edges, h *counting) error {
+		try := func(at edge, text string, h *counting) error {
+			_, err := connect(at, h).CreateChatCompletion(ctx, chatOf(text))
+			return err
+		}
+		return errors.Join(
+			refused(try(e.good, "hello", &counting{kind: "text/plain"}), 415, "unsupported_media_type"),
+			refused(try(e.good, tooLong, h), 413, "request_too_large"),
+			refused(try(e.broken, "hello", h), 500, "internal_error"),
+			refused(try(e.busy, "hello", h), 503, "overloaded"),
+			equal("requests", h.n.Load(), 3),
 		)
 	}},
 	{"a stream that breaks", func(ctx context.Context, e edges, h *counting) error {

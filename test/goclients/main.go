@@ -18,8 +18,9 @@ import (
 // edge is where to ask, and with which key.
 type edge struct{ base, key string }
 
-// edges answer by script, have an empty budget, or have no local model.
-type edges struct{ good, quota, down edge }
+// edges answer by script, have an empty budget, have no local model, have no place
+// for another request, or have a defect.
+type edges struct{ good, quota, down, busy, broken edge }
 
 // check is one thing that a client does.
 type check struct {
@@ -29,14 +30,16 @@ type check struct {
 
 func main() {
 	keys := strings.Fields(os.Getenv("TENBIT_KEYS"))
-	if len(keys) != 3 {
-		fmt.Fprintln(os.Stderr, "TENBIT_KEYS: want three keys")
+	if len(keys) != 5 {
+		fmt.Fprintln(os.Stderr, "TENBIT_KEYS: want five keys")
 		os.Exit(2)
 	}
 	e := edges{
 		edge{os.Getenv("TENBIT_BASE"), keys[0]},
 		edge{os.Getenv("TENBIT_QUOTA"), keys[1]},
 		edge{os.Getenv("TENBIT_DOWN"), keys[2]},
+		edge{os.Getenv("TENBIT_BUSY"), keys[3]},
+		edge{os.Getenv("TENBIT_BROKEN"), keys[4]},
 	}
 	out := json.NewEncoder(os.Stdout)
 	for client, checks := range map[string][]check{"openai-go": official, "go-openai": community} {
@@ -52,12 +55,28 @@ func main() {
 	}
 }
 
+// long is what a long answer has, in bytes: more than the kernel keeps for a reader
+// that stalls. tooLong is a prompt that is over the limit.
+const long = 6 << 20
+
+var tooLong = strings.Repeat("x", 2<<20)
+
+// pause is how long such a reader stalls.
+func pause() { time.Sleep(300 * time.Millisecond) }
+
 // counting counts the requests that a client makes.
-type counting struct{ n atomic.Int64 }
+type counting struct {
+	n    atomic.Int64
+	kind string // Content-Type in place of the client's, where set
+}
 
 // RoundTrip passes a request on.
 func (c *counting) RoundTrip(r *http.Request) (*http.Response, error) {
 	c.n.Add(1)
+	if c.kind != "" {
+		r = r.Clone(r.Context())
+		r.Header.Set("Content-Type", c.kind)
+	}
 	return http.DefaultTransport.RoundTrip(r)
 }
 

@@ -68,6 +68,33 @@ var official = []check{
 		}
 		return equal("cancelled", errors.Is(s.Err(), context.Canceled), true)
 	}},
+	{"abandoned stream", func(_ context.Context, e edges, h *counting) error {
+		s := dial(e.good, h).Chat.Completions.NewStreaming(context.Background(), asks("slow"))
+		return errors.Join(equal("a chunk", s.Next(), true), s.Err()) // it ends with the process
+	}},
+	{"a reader that stalls", func(ctx context.Context, e edges, h *counting) error {
+		s := dial(e.good, h).Chat.Completions.NewStreaming(ctx, asks("much"))
+		defer s.Close()
+		n := 0
+		for s.Next() {
+			if n == 0 {
+				pause()
+			}
+			if ch := s.Current().Choices; len(ch) > 0 {
+				n += len(ch[0].Delta.Content)
+			}
+		}
+		return errors.Join(s.Err(), equal("bytes", n, long))
+	}},
+	{"limits", func(ctx context.Context, e edges, h *counting) error {
+		p := asks("count")
+		p.MaxCompletionTokens = openai.Int(5)
+		r, err := dial(e.good, h).Chat.Completions.New(ctx, p)
+		if err != nil {
+			return err
+		}
+		return equal("finish reason", r.Choices[0].FinishReason, "length")
+	}},
 	{"tools", func(ctx context.Context, e edges, h *counting) error {
 		c, p := dial(e.good, h), asks("wind in Brest?")
 		p.Tools = []openai.ChatCompletionToolUnionParam{openai.ChatCompletionFunctionTool(shared.FunctionDefinitionParam{Name: "wind", Parameters: wind, Strict: openai.Bool(true)})}
@@ -182,6 +209,22 @@ var official = []check{
 			failed(try(e.down, "tenbit", 1), 502, "model_unavailable"),
 		)
 		return errors.Join(err, equal("few requests", h.n.Load() <= 7, true))
+	}},
+	{"all kinds of errors", func(ctx context.Context, e edges, h *counting) error {
+		c := dial(e.good, h)
+		_, typed := c.Chat.Completions.New(ctx, asks("hello"), option.WithHeader("Content-Type", "text/plain"))
+		_, large := c.Chat.Completions.New(ctx, asks(tooLong))
+		_, broken := dial(e.broken, h).Chat.Completions.New(ctx, asks("hello"))
+		err := errors.Join(
+			failed(c.Get(ctx, "chat/completions", nil, nil), 405, "method_not_allowed"),
+			failed(c.Get(ctx, "chats", nil, nil), 404, "unknown_url"),
+			failed(typed, 415, "unsupported_media_type"),
+			failed(large, 413, "request_too_large"),
+			failed(broken, 500, "internal_error"),
+			equal("requests", h.n.Load(), 5),
+		)
+		_, busy := dial(e.busy, h).Chat.Completions.New(ctx, asks("hello"), option.WithMaxRetries(1))
+		return errors.Join(err, failed(busy, 503, "overloaded"), equal("requests with those to the busy one", h.n.Load(), 7))
 	}},
 	{"a stream that breaks", func(ctx context.Context, e edges, h *counting) error {
 		got, err := text(ctx, dial(e.good, h), asks("break"))
