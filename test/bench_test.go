@@ -67,7 +67,7 @@ func newYard(b *testing.B, edge tree, key string, local *fake.Upstream) *yard {
 func (y *yard) first(b *testing.B, base string, began time.Time, pid int) (took time.Duration, idle int64) {
 	b.Helper()
 	listens := time.Since(began)
-	idle = residentOf(b, pid)
+	idle = statusOf(b, pid, "VmRSS") << 10
 	began = time.Now()
 	if _, err := y.ask(base, sea(0, false)); err != nil {
 		b.Fatal(err)
@@ -234,22 +234,28 @@ func (y *yard) leave(b *testing.B, local *fake.Upstream) (after []time.Duration)
 }
 
 // resident is the memory that a process holds, in bytes, by /proc.
-func (p *process) resident(t testing.TB) int64 { return residentOf(t, p.cmd.Process.Pid) }
+func (p *process) resident(t testing.TB) int64 { return p.status(t, "VmRSS") << 10 }
 
-func residentOf(t testing.TB, pid int) int64 {
+// status is a number of /proc/PID/status.
+func (p *process) status(t testing.TB, field string) int64 {
+	t.Helper()
+	return statusOf(t, p.cmd.Process.Pid, field)
+}
+
+func statusOf(t testing.TB, pid int, field string) int64 {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		t.Skip("no /proc here")
 	}
-	_, rest, _ := strings.Cut(string(text), "\nVmRSS:")
+	_, rest, _ := strings.Cut(string(text), "\n"+field+":")
 	fields := strings.Fields(rest)
 	if len(fields) == 0 {
-		t.Fatal("no VmRSS in /proc")
+		t.Fatalf("no %s in /proc", field)
 	}
 	n, err := strconv.ParseInt(fields[0], 10, 64)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return n << 10
+	return n
 }
