@@ -3,7 +3,7 @@
 SHELL := bash
 LIB := set -euo pipefail; source .ci/lib.sh;
 
-.PHONY: build test race lint fuzz vuln bench bench-memory soak image ci
+.PHONY: build test race lint fuzz vuln bench bench-memory bench-redis-away soak image ci
 
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/gatewayd ./cmd/gatewayd
@@ -31,6 +31,12 @@ bench:
 DISTINCT ?= 1000000
 bench-memory:
 	TENBIT_DISTINCT=$(DISTINCT) go test ./test -run '^TestMemoryCeiling$$' -v -timeout 24h
+
+# What 200 requests/s of cached and local traffic notice of a Redis that is
+# killed, and of one that hangs; CI does it for some seconds.
+AWAYTIME ?= 20s
+bench-redis-away:
+	TENBIT_AWAY=$(AWAYTIME) go test ./test -run '^TestRedisAwayUnderLoad$$' -v -timeout 1h
 
 # Mixed load with clients that leave at random; CI runs a minute of it.
 SOAKTIME ?= 30m

@@ -30,9 +30,10 @@ func checkMain(args []string, stdout, stderr io.Writer) int {
 	} else {
 		c, problems := o.loadEdge()
 		if problems == nil {
-			_, ring := ringOf(c.Cache)
-			problems = errors.Join(keysOf(c), ring)
+			problems = keysOf(c)
 		}
+		_, ring := ringOf(c.Cache)
+		problems = errors.Join(problems, ring)
 		shown, err = c, problems
 		if err == nil {
 			for _, n := range semanticNotes(c) {
