@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -88,6 +89,9 @@ func (q *queue) batch() []change {
 	}
 }
 
+// errLeftAlone says that a server that failed a moment ago was not asked.
+var errLeftAlone = errors.New("redis failed a moment ago and is left alone")
+
 // write makes the changes until the queue is closed and empty.
 func (r *Redis) write() {
 	defer close(r.done)
@@ -96,44 +100,40 @@ func (r *Redis) write() {
 		if len(batch) == 0 {
 			return
 		}
-		left := batch
-		_, err := r.writes.Execute(func() (_ []string, err error) {
-			left, err = r.flush(batch)
-			return nil, err
-		})
-		for _, c := range left {
-			if c.told != nil {
-				c.told <- err
-			} else {
+		errs := slices.Repeat([]error{errLeftAlone}, len(batch))
+		_, _ = r.writes.Execute(func() ([]string, error) { return nil, r.flush(batch, errs) }) // says no more than errs
+		for i, c := range batch {
+			if c.told == nil && errs[i] != nil {
 				r.dropped.Add(1)
+			}
+		}
+		for i, c := range batch { // when everything before it is counted
+			if c.told != nil {
+				c.told <- errs[i]
 			}
 		}
 	}
 }
 
-// flush makes changes in one round trip and returns those that failed.
-func (r *Redis) flush(batch []change) (failed []change, err error) {
+// flush makes changes in one round trip and says of each how it went.
+func (r *Redis) flush(batch []change, errs []error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), r.timeout)
 	defer cancel()
 	p := r.client.Pipeline()
 	cmds := make([]redis.Cmder, len(batch))
 	for i, c := range batch {
+		var err error
 		if cmds[i], err = r.command(ctx, p, c); err != nil {
-			return batch, err
+			return err
 		}
 	}
-	_, err = p.Exec(ctx)
-	for i, c := range batch {
-		if cmds[i].Err() != nil {
-			failed = append(failed, c)
-		} else if c.told != nil {
-			c.told <- nil
+	_, err := p.Exec(ctx)
+	for i, cmd := range cmds {
+		if errs[i] = cmd.Err(); errs[i] != nil {
+			errs[i] = fmt.Errorf("write the cache: %w", errs[i])
 		}
 	}
-	if err != nil {
-		err = fmt.Errorf("write the cache: %w", err)
-	}
-	return failed, err
+	return err
 }
 
 // command adds a change to a pipeline. Under the names of older keys nothing is

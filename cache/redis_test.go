@@ -19,9 +19,9 @@ import (
 func over(t *testing.T, addr, keys string) (*Exact, *Redis) {
 	t.Helper()
 	client := redis.NewClient(&redis.Options{
-		Addr: addr, MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true, DisableIdentity: true,
+		Addr: addr, MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true, DisableIdentity: true, ReadTimeout: 20 * time.Second, WriteTimeout: 20 * time.Second,
 	})
-	r := NewRedis(client, time.Second, ring(t, keys)) // a busy machine is not these tests' subject
+	r := NewRedis(client, 20*time.Second, ring(t, keys)) // a busy machine is not these tests' subject
 	t.Cleanup(func() {
 		if err := r.Close(); err != nil {
 			t.Error(err)
@@ -207,7 +207,7 @@ func hung(context.Context, string, string) (net.Conn, error) {
 // writes are never waited for. All of it in fake time.
 func TestRedisHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client := redis.NewClient(&redis.Options{Dialer: hung, MaxRetries: -1, ContextTimeoutEnabled: true, DisableIdentity: true, Protocol: 2})
+		client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", Dialer: hung, MaxRetries: -1, ContextTimeoutEnabled: true, DisableIdentity: true, Protocol: 2})
 		r := NewRedis(client, 50*time.Millisecond, Keyring{})
 		c := open(t, Options{Bytes: 4 << 20, TTL: time.Hour, Behind: r})
 		began := time.Now()
