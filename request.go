@@ -51,7 +51,7 @@ func (e *RequestError) Error() string {
 // delivery are the fields that do not change the answer.
 var delivery = []string{
 	"stream", "stream_options", "tenbit", "user", "metadata", "store", "service_tier",
-	"safety_identifier", "prompt_cache_key", "prompt_cache_retention",
+	"safety_identifier", "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options",
 }
 
 // maxDepth bounds the nesting of a body; OpenAI's deepest schema stays under 40.

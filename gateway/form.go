@@ -51,6 +51,7 @@ type wanted struct {
 	Modalities   []string          `json:"modalities"`
 	Audio        json.RawMessage   `json:"audio"`
 	Search       json.RawMessage   `json:"web_search_options"`
+	Moderation   json.RawMessage   `json:"moderation"`
 	Functions    json.RawMessage   `json:"functions"`
 	FunctionCall json.RawMessage   `json:"function_call"`
 	Format       *struct {
@@ -121,6 +122,8 @@ func (in wanted) unsupported() error {
 		return invalid("modalities", "unsupported_value", "Only text is answered.")
 	case set(in.Search):
 		return invalid("web_search_options", "unsupported_parameter", "Web search is not supported.")
+	case set(in.Moderation):
+		return invalid("moderation", "unsupported_parameter", "Moderation is not supported.")
 	case set(in.Functions):
 		return invalid("functions", "unsupported_parameter", "functions is deprecated and not supported. Use tools.")
 	case set(in.FunctionCall):

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"tenbit"
 )
@@ -22,6 +23,7 @@ type responseRequest struct {
 	Conversation json.RawMessage  `json:"conversation"`
 	Prompt       json.RawMessage  `json:"prompt"`
 	Truncation   string           `json:"truncation"`
+	Context      json.RawMessage  `json:"context_management"`
 	Include      []string         `json:"include"`
 	TopLogProbs  int              `json:"top_logprobs"`
 	Reasoning    *struct {
@@ -53,10 +55,21 @@ func readResponse(body []byte) (in responseRequest, err error) {
 		return in, invalid("conversation", "unsupported_parameter", "Conversations are not supported. Use previous_response_id.")
 	case set(in.Prompt):
 		return in, invalid("prompt", "unsupported_parameter", "Stored prompts are not supported.")
+	case set(in.Context) && string(in.Context) != "[]":
+		return in, invalid("context_management", "unsupported_parameter", "The context is not compacted here.")
+	case slices.ContainsFunc(in.Include, func(s string) bool { return !slices.Contains(includes, s) }):
+		return in, invalid("include", "", "Expected one of "+strings.Join(includes, ", ")+".")
 	case in.Truncation != "" && in.Truncation != "disabled":
 		return in, invalid("truncation", "unsupported_value", "Only disabled is supported.")
 	}
 	return in, nil
+}
+
+// includes are what OpenAI's schema names: all but the last ask for more of items
+// that are never there.
+var includes = []string{
+	"file_search_call.results", "web_search_call.results", "web_search_call.action.sources", "message.input_image.image_url",
+	"computer_call_output.output.image_url", "code_interpreter_call.outputs", "reasoning.encrypted_content", "message.output_text.logprobs",
 }
 
 func (in responseRequest) store() bool { return in.Store == nil || *in.Store }
@@ -68,7 +81,7 @@ func (in responseRequest) logProbs() bool {
 // own are the fields that a chat does not have, or has by another name.
 var own = []string{
 	"input", "instructions", "previous_response_id", "tools", "tool_choice", "max_output_tokens", "stream", "stream_options", "background",
-	"conversation", "prompt", "truncation", "include", "top_logprobs", "reasoning", "text", "max_tool_calls",
+	"conversation", "prompt", "truncation", "context_management", "include", "top_logprobs", "reasoning", "text", "max_tool_calls",
 }
 
 // chat is the body of the chat completion request.
