@@ -80,11 +80,10 @@ func numbered(calls json.RawMessage) json.RawMessage {
 	if json.Unmarshal(calls, &list) != nil || len(list) == 0 {
 		return nil
 	}
-	for i := range list {
+	for i := range list { // of objects: identified saw to it
 		list[i]["index"] = fmt.Appendf(nil, "%d", i)
 	}
-	out, _ := json.Marshal(list) // was read from JSON: cannot fail
-	return out
+	return ordered(list)
 }
 
 func (c chunks) choice(i int, d delta, tokens []tenbit.TokenProb, finish *tenbit.Finish) error {

@@ -12,7 +12,6 @@ import (
 	"tenbit"
 	"tenbit/gateway"
 	"tenbit/internal/fake"
-	"tenbit/policy"
 	"tenbit/test/spec"
 )
 
@@ -361,58 +360,6 @@ func TestCallIDs(t *testing.T) {
 			t.Fatalf("answer %d: got %+v, want a new id, and call_own in the first", i, calls)
 		}
 		seen[calls[0].ID], seen[calls[1].ID] = true, true
-	}
-}
-
-// TestShapesAreTheSame: cached, local, selected and coded answers have the same
-// fields, plain and streamed, in every order of asking.
-func TestShapesAreTheSame(t *testing.T) {
-	const answer = "Let me see: 6 times 7 is 42. Answer: 42"
-	ids := regexp.MustCompile(`chatcmpl-[0-9a-f]{32}|"created":[0-9]+|"[a-z]+_tokens":[0-9]+|: tenbit [^\n]*\n\n`)
-	shape := func(s said) string {
-		if s.header.Get("Content-Type") != "application/json" {
-			s.body = regexp.MustCompile(`("content":)"[^"]+"`).ReplaceAllString(s.body, `$1"..."`)
-			events := slices.Compact(strings.Split(ids.ReplaceAllString(s.body, ""), "\n\n"))
-			s.body = strings.Join(events, "\n")
-		}
-		return ids.ReplaceAllString(s.body, "")
-	}
-	large := map[string]string{"full": answer, "select": "Answer: 42", "accept": "Answer: 42", "local": ""}
-	var want [2]string
-	for route, largeSays := range large {
-		question := "How much is 6 times 7?"
-		if route == "full" {
-			question = "Tell me about the sea."
-		}
-		for first := range 2 {
-			local := fake.NewModel(func(c fake.Call) fake.Reply {
-				switch {
-				case route == "full":
-					return fake.Text("Hm.")
-				case route == "select" && c.N%3 < 2:
-					return fake.Text("Answer: 41")
-				}
-				return fake.Text(answer)
-			})
-			b := open(t, local, fake.Says(largeSays), func(g *gateway.Gateway, _ *tenbit.Tenant) {
-				if route == "local" {
-					g.Gate = policy.Gate{}
-				}
-			})
-			for i := range 4 { // plain and streamed in turns: the later ones are cached
-				kind := (first + i) % 2
-				got := b.chat(t, question, []string{`"temperature":0,`, `"temperature":0,"stream":true,"stream_options":{"include_usage":true},`}[kind])
-				if r := got.header.Get("X-Tenbit-Route"); got.choices[0].text != answer || i == 0 && kind == 0 && r != route || i > 1 && kind == 0 && r != "cache" {
-					t.Fatalf("%s, request %d: got %q by %s", route, i, got.choices[0].text, r)
-				}
-				if want[kind] == "" {
-					want[kind] = shape(got)
-				}
-				if s := shape(got); s != want[kind] {
-					t.Errorf("%s, request %d: got\n%s\nwant\n%s", route, i, s, want[kind])
-				}
-			}
-		}
 	}
 }
 

@@ -1,11 +1,14 @@
 package gateway
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
 	"maps"
+	"slices"
 	"strconv"
+	"strings"
 
 	"tenbit"
 )
@@ -49,29 +52,68 @@ func joined(calls []toolCall) json.RawMessage {
 	return out
 }
 
-// identified gives calls an id and a type where theirs are missing.
+// identified gives calls an id and a type where theirs are missing, and all the
+// same order of fields: it would tell where they come from.
 func identified(raw json.RawMessage) json.RawMessage {
 	var calls []map[string]json.RawMessage
 	if len(raw) == 0 || json.Unmarshal(raw, &calls) != nil {
 		return raw
 	}
-	changed := false
-	for _, c := range calls {
+	for i, c := range calls {
+		if c == nil { // null
+			c = map[string]json.RawMessage{}
+			calls[i] = c
+		}
 		var id string
 		if json.Unmarshal(c["id"], &id) != nil || id == "" {
 			c["id"] = json.RawMessage(strconv.Quote(newCallID()))
-			changed = true
 		}
 		if string(c["type"]) == "null" || len(c["type"]) == 0 {
 			c["type"] = json.RawMessage(`"function"`)
-			changed = true
 		}
 	}
-	if !changed {
-		return raw
+	return ordered(calls)
+}
+
+// callFields is the order of the fields of a call and of what it calls, before
+// all others.
+var callFields = []string{"index", "id", "type", "function", "custom", "name", "arguments", "input"}
+
+// ordered writes calls with their fields in OpenAI's order.
+func ordered(calls []map[string]json.RawMessage) json.RawMessage {
+	list := make([]json.RawMessage, len(calls))
+	for i, c := range calls {
+		for _, kind := range []string{"function", "custom"} {
+			var called map[string]json.RawMessage
+			if json.Unmarshal(c[kind], &called) == nil && called != nil {
+				c[kind] = orderedObject(called)
+			}
+		}
+		list[i] = orderedObject(c)
 	}
-	out, _ := json.Marshal(calls) // was read from JSON: cannot fail
+	out, _ := json.Marshal(list) // was read from JSON: cannot fail
 	return out
+}
+
+func orderedObject(fields map[string]json.RawMessage) json.RawMessage {
+	place := func(name string) int {
+		if i := slices.Index(callFields, name); i >= 0 {
+			return i
+		}
+		return len(callFields)
+	}
+	names := slices.SortedFunc(maps.Keys(fields), func(a, b string) int {
+		return cmp.Or(cmp.Compare(place(a), place(b)), strings.Compare(a, b))
+	})
+	out := []byte{'{'}
+	for i, name := range names {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		key, _ := json.Marshal(name) // a string
+		out = append(append(append(out, key...), ':'), fields[name]...)
+	}
+	return append(out, '}')
 }
 
 func newCallID() string {
