@@ -134,14 +134,14 @@ type store interface {
 func openLedger(c config.Ledger) (store, error) {
 	switch c.Kind {
 	case "memory":
-		return &ledger.Memory{}, nil
+		return &ledger.Memory{Hold: c.Hold}, nil
 	case "bolt":
-		return ledger.OpenBolt(c.Path, c.Journal)
+		return ledger.OpenBolt(c.Path, c.Journal, c.Hold)
 	default:
 		client, err := redisClient(c.Redis)
 		if err != nil {
 			return nil, fmt.Errorf("ledger.redis: %w", err)
 		}
-		return ledger.NewRedis(ledger.RedisOptions{Client: client, Timeout: c.Redis.Timeout, Keep: c.Journal, Replicas: c.Replicas}), nil
+		return ledger.NewRedis(ledger.RedisOptions{Client: client, Timeout: c.Redis.Timeout, Keep: c.Journal, Hold: c.Hold, Replicas: c.Replicas}), nil
 	}
 }

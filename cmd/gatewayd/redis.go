@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"strings"
@@ -44,6 +45,11 @@ func redisClient(c config.Redis) (redis.UniversalClient, error) {
 		o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = 4*c.Timeout, c.Timeout, c.Timeout, c.Timeout
 		o.ContextTimeoutEnabled, o.MaxRetries, o.DialerRetries = true, -1, 1
 		o.DisableIdentity, o.PoolSize, o.MaintNotificationsConfig = true, redisConns, noNotices
+		if o.TLSConfig != nil || c.TLS {
+			if o.TLSConfig, err = redisTLS(c); err != nil {
+				return nil, err
+			}
+		}
 		return redis.NewClusterClient(o), nil
 	}
 	o := &redis.Options{
@@ -52,9 +58,17 @@ func redisClient(c config.Redis) (redis.UniversalClient, error) {
 		DisableIdentity: true, PoolSize: redisConns, MaintNotificationsConfig: noNotices,
 	}
 	if c.TLS {
-		o.TLSConfig = tlsDefaults()
+		var err error
+		if o.TLSConfig, err = redisTLS(c); err != nil {
+			return nil, err
+		}
 	}
 	return redis.NewClient(o), nil
+}
+
+// redisTLS is how a Redis server is met; some are old.
+func redisTLS(c config.Redis) (*tls.Config, error) {
+	return meetTLS(tls.VersionTLS12, c.CA, c.Cert, c.CertKey)
 }
 
 // redisState names what is wrong with a server, in words for /readyz.

@@ -13,20 +13,24 @@ import (
 	"tenbit/internal/config"
 )
 
-func tlsDefaults() *tls.Config { return &tls.Config{MinVersion: tls.VersionTLS12} }
-
 // clientTLS is how the edge meets its origin.
 func clientTLS(c config.Remote) (*tls.Config, error) {
-	t := &tls.Config{MinVersion: tls.VersionTLS13}
-	if c.CA != "" {
-		pool, err := readPool(c.CA)
+	return meetTLS(tls.VersionTLS13, c.CA, c.Cert, c.CertKey)
+}
+
+// meetTLS is how a client meets a server that ca has signed, "": the system's
+// roots; with a certificate of its own where cert names one.
+func meetTLS(least uint16, ca, cert, key string) (*tls.Config, error) {
+	t := &tls.Config{MinVersion: least}
+	if ca != "" {
+		pool, err := readPool(ca)
 		if err != nil {
 			return nil, fmt.Errorf("ca: %w", err)
 		}
 		t.RootCAs = pool
 	}
-	if c.Cert != "" {
-		pair, err := tls.LoadX509KeyPair(c.Cert, c.CertKey)
+	if cert != "" {
+		pair, err := tls.LoadX509KeyPair(cert, key)
 		if err != nil {
 			return nil, fmt.Errorf("cert: %w", err)
 		}

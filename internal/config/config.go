@@ -265,6 +265,9 @@ type Redis struct {
 	Password Secret `yaml:"password"`
 	DB       int    `yaml:"db"`
 	TLS      bool   `yaml:"tls"`
+	CA       string `yaml:"ca"`   // PEM file with the server's signer; empty: the system's roots
+	Cert     string `yaml:"cert"` // PEM files, for a server that wants a client's certificate
+	CertKey  string `yaml:"cert_key"`
 	// Timeout is the most that a request waits for the server.
 	Timeout time.Duration `yaml:"timeout"`
 }
@@ -277,6 +280,9 @@ type Ledger struct {
 	// Replicas of Redis that must acknowledge a reservation before anything is
 	// asked.
 	Replicas int `yaml:"replicas"`
+	// Hold is how long a reservation waits for its settlement before it is charged
+	// in full, and for how long nothing is reserved on a Redis that lost entries.
+	Hold time.Duration `yaml:"hold"`
 	// Journal is how long movements are kept one by one; older ones are summed up.
 	Journal time.Duration `yaml:"journal"`
 }
@@ -298,6 +304,7 @@ type Limits struct {
 // Defaults of both roles.
 const (
 	redisTimeout = 50 * time.Millisecond
+	hold         = 15 * time.Minute
 	journal      = 90 * 24 * time.Hour
 )
 
@@ -314,7 +321,7 @@ func DefaultEdge() Edge {
 		},
 		Cache:     Cache{Bytes: 64 << 20, TTL: 24 * time.Hour, Jitter: 0.1, Redis: Redis{Timeout: redisTimeout}, Semantic: defaultSemantic},
 		Responses: Responses{Bytes: 32 << 20, TTL: 24 * time.Hour},
-		Ledger:    Ledger{Kind: "bolt", Path: "edge.ledger", Journal: journal, Redis: Redis{Timeout: redisTimeout}},
+		Ledger:    Ledger{Kind: "bolt", Path: "edge.ledger", Hold: hold, Journal: journal, Redis: Redis{Timeout: redisTimeout}},
 		Limits:    Limits{Body: 8 << 20, Active: 256, HeaderTime: 10 * time.Second, BodyTime: time.Minute, Stall: 30 * time.Second},
 	}
 }
@@ -325,7 +332,7 @@ func DefaultOrigin() Origin {
 		Listen: "127.0.0.1:8486", Admin: Admin{"127.0.0.1:8487"}, Log: "info",
 		Large:  Model{Kind: "openai", Timeout: 5 * time.Minute},
 		Twin:   Twin{Kind: "none", Model: "small", Samples: 5, Parallel: 2, Temperature: 0.8},
-		Ledger: Ledger{Kind: "bolt", Path: "origin.ledger", Journal: journal, Redis: Redis{Timeout: redisTimeout}},
+		Ledger: Ledger{Kind: "bolt", Path: "origin.ledger", Hold: hold, Journal: journal, Redis: Redis{Timeout: redisTimeout}},
 	}
 }
 

@@ -263,7 +263,10 @@ func (p *problems) ledger(l Ledger) {
 	if l.Replicas < 0 {
 		p.add("ledger.replicas", "%d is negative", l.Replicas)
 	}
-	if l.Journal < time.Hour {
-		p.add("ledger.journal", "must be at least an hour")
+	if l.Hold < time.Second {
+		p.add("ledger.hold", "must be at least a second")
+	}
+	if l.Journal < max(time.Hour, 2*l.Hold) {
+		p.add("ledger.journal", "must be at least an hour, and twice the hold")
 	}
 }

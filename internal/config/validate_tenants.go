@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"tenbit"
@@ -137,5 +138,11 @@ func (p *problems) tariff(c Tariff) {
 func (p *problems) redis(at string, r Redis) {
 	if r.Timeout <= 0 {
 		p.add(at+".timeout", "must be positive")
+	}
+	if (r.Cert == "") != (r.CertKey == "") {
+		p.add(at+".cert", "cert and cert_key go together")
+	}
+	if (r.CA != "" || r.Cert != "") && !r.TLS && !strings.HasPrefix(r.Addr, "rediss://") {
+		p.add(at+".ca", "is for tls: true, or a rediss:// address")
 	}
 }

@@ -66,8 +66,9 @@ var (
 const pointEvery = 20000
 
 // OpenBolt opens or makes the file at path, which one process holds at a time.
-// keep is how long the journal keeps entries, 0: [Keep].
-func OpenBolt(path string, keep time.Duration) (*Bolt, error) {
+// keep is how long the journal keeps entries, 0: [Keep]; hold is how long a hold
+// waits for its settlement, 0: [HoldFor].
+func OpenBolt(path string, keep, hold time.Duration) (*Bolt, error) {
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: 2 * time.Second, FreelistType: bbolt.FreelistMapType})
 	if err != nil {
 		return nil, fmt.Errorf("open the ledger %s: %w", path, err)
@@ -77,7 +78,7 @@ func OpenBolt(path string, keep time.Duration) (*Bolt, error) {
 	}
 	b := &Bolt{db: db, keep: keep, wake: make(chan struct{}, 1), batch: &batch{taken: true, done: make(chan struct{})}}
 	close(b.batch.done)
-	b.book = newBook(b.add)
+	b.book = newBook(hold, b.add)
 	if err := b.load(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the ledger %s: %w", path, err), db.Close())
 	}

@@ -17,6 +17,7 @@ type book struct {
 	holds    map[string]*hold
 	open     []due // holds by their end, perhaps settled since
 	settled  []due // settled holds by when they are forgotten
+	lasts    int64 // how long a hold waits for its settlement, milliseconds
 	write    func(Entry)
 }
 
@@ -44,8 +45,12 @@ type due struct {
 	h  *hold
 }
 
-func newBook(write func(Entry)) *book {
-	return &book{accounts: map[string]*account{}, holds: map[string]*hold{}, write: write}
+// newBook makes an empty book whose holds last as long, 0: [HoldFor].
+func newBook(lasts time.Duration, write func(Entry)) *book {
+	if lasts == 0 {
+		lasts = HoldFor
+	}
+	return &book{accounts: map[string]*account{}, holds: map[string]*hold{}, lasts: millis(lasts), write: write}
 }
 
 // do makes a movement and writes it down.
@@ -162,7 +167,7 @@ func (b *book) reserve(t tenbit.Tenant, id string, want tenbit.Amount, now time.
 			return tenbit.Hold{}, over(t, short, name)
 		}
 		want[tenbit.UnitBits] = left
-		e := Entry{Op: OpReserve, At: b.clock, ID: key, Amount: want, Until: b.clock + HoldFor.Milliseconds()}
+		e := Entry{Op: OpReserve, At: b.clock, ID: key, Amount: want, Until: b.clock + b.lasts}
 		for i, d := range ds {
 			e.Accounts = append(e.Accounts, d.name)
 			e.Slots = append(e.Slots, d.places(i, b.clock)...)
@@ -173,18 +178,10 @@ func (b *book) reserve(t tenbit.Tenant, id string, want tenbit.Amount, now time.
 	return tenbit.Hold{ID: id, Tenant: t.ID, Granted: h.amount.Bits(), Expires: time.UnixMilli(h.expires)}, nil
 }
 
-// places are the slots of the account's windows now; two windows of one unit
-// and length share a slot.
+// places are the slots of the account's windows now.
 func (d draw) places(account int, now int64) (out []Place) {
-	for i, w := range d.windows {
-		p := Place{account, w.Unit, millis(w.Per), now / millis(w.Per)}
-		twice := false
-		for _, v := range d.windows[:i] {
-			twice = twice || v.Unit == w.Unit && millis(v.Per) == p.Per
-		}
-		if !twice {
-			out = append(out, p)
-		}
+	for _, w := range d.windows {
+		out = append(out, Place{account, w.Unit, millis(w.Per), now / millis(w.Per)})
 	}
 	return out
 }

@@ -69,7 +69,7 @@ func TestDurable(t *testing.T) {
 // A file goes on after a checkpoint, with old entries summed up.
 func TestBoltCheckpointAndTrim(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger")
-	b, err := OpenBolt(path, time.Millisecond)
+	b, err := OpenBolt(path, time.Millisecond, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func TestBoltCheckpointAndTrim(t *testing.T) {
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if b, err = OpenBolt(path, time.Millisecond); err != nil {
+	if b, err = OpenBolt(path, time.Millisecond, 0); err != nil {
 		t.Fatal(err)
 	}
 	defer b.Close()
@@ -117,7 +117,7 @@ func BenchmarkSettled(b *testing.B) {
 	opens := map[string]func() store{
 		"memory": func() store { return &Memory{} },
 		"bolt": func() store {
-			l, err := OpenBolt(filepath.Join(b.TempDir(), "ledger"), 0)
+			l, err := OpenBolt(filepath.Join(b.TempDir(), "ledger"), 0, 0)
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -160,21 +160,45 @@ func BenchmarkSettled(b *testing.B) {
 	}
 }
 
-// BenchmarkTwoPings is the floor of [BenchmarkSettled] on Redis: two round trips.
-func BenchmarkTwoPings(b *testing.B) {
-	c := redis.NewClient(&redis.Options{Addr: redistest.Start(b)})
+// BenchmarkRedisCost measures reserve and settle beside what two round trips
+// cost anyway, as PING and as a script that does nothing, in turn: on a busy
+// machine only the ratios mean something.
+func BenchmarkRedisCost(b *testing.B) {
+	addr := redistest.Start(b)
+	c := redis.NewClient(&redis.Options{Addr: addr})
 	defer c.Close()
-	var took []time.Duration
+	l := at(addr)
+	defer l.Close()
+	a, empty := crew("a", 1<<49, 1<<49, 1<<49), redis.NewScript("return {'ok', '0', '0', '', ''}")
+	twice := func(f func() error) error { return errors.Join(f(), f()) }
+	n := 0
+	kinds := []struct {
+		name string
+		do   func() error
+		took []time.Duration
+	}{
+		{"settled", func() error { n++; return settleOnce(b.Context(), l, a, fmt.Sprint(n)) }, nil},
+		{"noop", func() error {
+			return twice(func() error { return empty.Run(b.Context(), c, keys, "reserve", "t/1").Err() })
+		}, nil},
+		{"ping", func() error { return twice(func() error { return c.Ping(b.Context()).Err() }) }, nil},
+	}
 	for b.Loop() {
-		began := time.Now()
-		for range 2 {
-			if err := c.Ping(b.Context()).Err(); err != nil {
+		for i := range kinds {
+			began := time.Now()
+			if err := kinds[i].do(); err != nil {
 				b.Fatal(err)
 			}
+			kinds[i].took = append(kinds[i].took, time.Since(began))
 		}
-		took = append(took, time.Since(began))
 	}
-	b.ReportMetric(float64(median(took).Nanoseconds())/1000, "p50-µs")
+	base := float64(median(kinds[2].took))
+	for _, k := range kinds {
+		mid := float64(median(k.took))
+		b.ReportMetric(mid/1000, k.name+"-p50-µs")
+		b.ReportMetric(mid/base, k.name+"/ping")
+	}
+	b.ReportMetric(0, "ns/op") // of all together: says nothing
 }
 
 func median(d []time.Duration) time.Duration {

@@ -98,14 +98,8 @@ func ParseEntry(line string) (e Entry, err error) {
 	if f[3] != "-" {
 		e.Accounts = strings.Split(f[3], ",")
 	}
-	amounts := strings.Split(f[4], ",")
-	if len(amounts) != len(e.Amount) {
-		return e, errEntry
-	}
-	for u := range e.Amount {
-		if e.Amount[u], err = number(amounts[u]); err != nil {
-			return e, err
-		}
+	if e.Amount, err = parseAmount(f[4]); err != nil {
+		return e, err
 	}
 	switch e.Op {
 	case OpReserve, OpLost:
@@ -124,6 +118,20 @@ func ParseEntry(line string) (e Entry, err error) {
 		err = errEntry
 	}
 	return e, err
+}
+
+// parseAmount reads "bits,escalations,up,money".
+func parseAmount(s string) (a tenbit.Amount, err error) {
+	parts := strings.Split(s, ",")
+	if len(parts) != len(a) {
+		return a, errEntry
+	}
+	for u := range a {
+		if a[u], err = number(parts[u]); err != nil {
+			return a, err
+		}
+	}
+	return a, nil
 }
 
 func places(s string, accounts int) (out []Place, err error) {

@@ -8,17 +8,18 @@ package ledger
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"time"
 
 	"tenbit"
 )
 
 // HoldFor is how long a hold waits for its settlement before it is charged in
-// full.
+// full, unless told otherwise.
 const HoldFor = 15 * time.Minute
 
-// Remember is how long a settled hold is known, so that settling twice charges
-// once and its id cannot be used again.
+// Remember is how long a settled hold is known at least, so that settling twice
+// charges once and its id cannot be used again.
 const Remember = 2 * time.Minute
 
 // Keep is how long the journal keeps entries unless told otherwise; older ones
@@ -42,9 +43,24 @@ func holdID(t tenbit.TenantID, id string) string {
 
 // draws are the accounts of a tenant: its own first.
 func draws(t tenbit.Tenant) []draw {
-	out := []draw{{AccountOf(t.ID), t.Windows, true}}
+	out := []draw{{AccountOf(t.ID), tightest(t.Windows), true}}
 	for _, p := range t.Above {
-		out = append(out, draw{name: url.QueryEscape(p.ID), windows: p.Windows})
+		out = append(out, draw{name: url.QueryEscape(p.ID), windows: tightest(p.Windows)})
+	}
+	return out
+}
+
+// tightest leaves one of those windows that have unit and length in common, and
+// so share a slot.
+func tightest(ws []tenbit.Window) []tenbit.Window {
+	out := make([]tenbit.Window, 0, len(ws))
+	for _, w := range ws {
+		i := slices.IndexFunc(out, func(v tenbit.Window) bool { return v.Unit == w.Unit && millis(v.Per) == millis(w.Per) })
+		if i < 0 {
+			out = append(out, w)
+			continue
+		}
+		out[i].Limit = min(out[i].Limit, w.Limit)
 	}
 	return out
 }

@@ -44,7 +44,7 @@ func each(t *testing.T, f func(t *testing.T, l store)) {
 	}{
 		{"memory", func(*testing.T) store { return &Memory{} }},
 		{"bolt", func(t *testing.T) store {
-			b, err := OpenBolt(filepath.Join(t.TempDir(), "ledger"), 0)
+			b, err := OpenBolt(filepath.Join(t.TempDir(), "ledger"), 0, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -216,7 +216,7 @@ func TestRandomSteps(t *testing.T) {
 func TestBoltRestart(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger")
 	a := tenant("a", 10)
-	b, err := OpenBolt(path, 0)
+	b, err := OpenBolt(path, 0, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,7 +230,7 @@ func TestBoltRestart(t *testing.T) {
 	if err := errors.Join(err, b.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if b, err = OpenBolt(path, 0); err != nil {
+	if b, err = OpenBolt(path, 0, 0); err != nil {
 		t.Fatal(err)
 	}
 	defer b.Close()

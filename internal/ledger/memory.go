@@ -13,6 +13,8 @@ import (
 // Memory keeps budgets until the process ends: for tests, and where budgets
 // need not outlive it. The zero value is ready.
 type Memory struct {
+	Hold time.Duration // how long a hold waits for its settlement, 0: [HoldFor]
+
 	mu      sync.Mutex // guards what follows
 	book    *book
 	journal journal
@@ -56,7 +58,7 @@ func fold(opening map[string]tenbit.Amount, e Entry) {
 func (m *Memory) lock() *book {
 	m.mu.Lock()
 	if m.book == nil {
-		m.book = newBook(func(e Entry) { m.journal.add(e) })
+		m.book = newBook(m.Hold, func(e Entry) { m.journal.add(e) })
 	}
 	return m.book
 }

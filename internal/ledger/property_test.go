@@ -96,7 +96,7 @@ func TestModel(t *testing.T) {
 	opens := map[string]func(t *rapid.T) store{
 		"memory": func(*rapid.T) store { return &Memory{} },
 		"bolt": func(rt *rapid.T) store {
-			b, err := OpenBolt(filepath.Join(t.TempDir(), "ledger"), 0)
+			b, err := OpenBolt(filepath.Join(t.TempDir(), "ledger"), 0, 0)
 			if err != nil {
 				rt.Fatal(err)
 			}
@@ -187,7 +187,7 @@ func TestModelOverTime(t *testing.T) {
 				}
 			}
 			agrees(rt, &m)
-			replayed := newBook(func(Entry) {})
+			replayed := newBook(0, func(Entry) {})
 			for _, e := range m.journal.entries {
 				replayed.apply(e)
 			}

@@ -24,6 +24,7 @@ type RedisOptions struct {
 	Client   redis.UniversalClient // the ledger closes it
 	Timeout  time.Duration         // of one step, 0: 50 ms
 	Keep     time.Duration         // how long the journal keeps entries, 0: [Keep]
+	Hold     time.Duration         // how long a hold waits for its settlement, 0: [HoldFor]
 	Replicas int                   // that must acknowledge a reservation (WAIT)
 }
 
@@ -68,6 +69,9 @@ func NewRedis(o RedisOptions) *Redis {
 	}
 	if o.Keep == 0 {
 		o.Keep = Keep
+	}
+	if o.Hold == 0 {
+		o.Hold = HoldFor
 	}
 	r := &Redis{RedisOptions: o, script: redis.NewScript(source), queue: make(chan struct{}, maxLater)}
 	r.ctx, r.stop = context.WithCancel(context.Background())
@@ -116,7 +120,7 @@ func (r *Redis) run(ctx context.Context, s step) (result, error) {
 	last := r.last
 	r.mu.Unlock()
 	args := make([]any, 0, 32)
-	args = append(args, s.op, s.id, last.String(), HoldFor.Milliseconds(), Remember.Milliseconds(), r.Keep.Milliseconds())
+	args = append(args, s.op, s.id, last.String(), r.Hold.Milliseconds(), r.Keep.Milliseconds())
 	for _, n := range s.want {
 		args = append(args, n)
 	}
@@ -159,13 +163,9 @@ func (r *Redis) eval(ctx context.Context, s step, args []any) ([]string, error) 
 	if !s.waits || r.Replicas == 0 {
 		return r.script.Run(ctx, r.Client, keys, args...).StringSlice()
 	}
-	node := r.Client
-	if c, ok := r.Client.(*redis.ClusterClient); ok {
-		master, err := c.MasterForKey(ctx, keys[0])
-		if err != nil {
-			return nil, err
-		}
-		node = master
+	node, err := r.node(ctx)
+	if err != nil {
+		return nil, err
 	}
 	var out *redis.Cmd
 	var acks *redis.Cmd
@@ -176,7 +176,7 @@ func (r *Redis) eval(ctx context.Context, s step, args []any) ([]string, error) 
 		_, err := p.Exec(ctx)
 		return err
 	}
-	err := both()
+	err = both()
 	if redis.HasErrorPrefix(err, "NOSCRIPT") {
 		if err := r.script.Load(ctx, node).Err(); err != nil {
 			return nil, err
@@ -190,6 +190,14 @@ func (r *Redis) eval(ctx context.Context, s step, args []any) ([]string, error) 
 		return nil, fmt.Errorf("%d of %d replicas acknowledged", n, r.Replicas)
 	}
 	return out.StringSlice()
+}
+
+// node is the server that holds the ledger: in a cluster, the one of our slot.
+func (r *Redis) node(ctx context.Context) (redis.UniversalClient, error) {
+	if c, ok := r.Client.(*redis.ClusterClient); ok {
+		return c.MasterForKey(ctx, keys[0])
+	}
+	return r.Client, nil
 }
 
 // Reserve is [Memory.Reserve], shared by all who use the server. What fails on
@@ -206,7 +214,7 @@ func (r *Redis) Reserve(ctx context.Context, t tenbit.Tenant, id string, want te
 	}
 	if err != nil {
 		if !errors.Is(err, gobreaker.ErrOpenState) && !errors.Is(err, gobreaker.ErrTooManyRequests) {
-			r.later(step{op: "release", id: holdID(t.ID, id)}, time.Now().Add(HoldFor))
+			r.later(step{op: "release", id: holdID(t.ID, id)}, time.Now().Add(r.Hold))
 		}
 		return tenbit.Hold{}, err
 	}

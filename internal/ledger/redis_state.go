@@ -50,18 +50,22 @@ func (r *Redis) saw(s string) {
 
 // Spent is [Memory.Spent].
 func (r *Redis) Spent(ctx context.Context, t tenbit.TenantID) (tenbit.Bits, error) {
-	n, err := r.Client.HGet(ctx, keys[0], "s|"+AccountOf(t)+"|0").Int64()
+	v, err := r.Client.HGet(ctx, keys[0], "s|"+AccountOf(t)).Result()
 	if errors.Is(err, redis.Nil) {
 		return 0, nil
 	}
 	if err != nil {
 		return 0, fmt.Errorf("%w: %w", tenbit.ErrLedgerDown, err)
 	}
-	return tenbit.Bits(n), nil
+	sum, err := parseAmount(v)
+	return sum.Bits(), err
 }
 
 // State is [Memory.State].
 func (r *Redis) State(ctx context.Context) (State, error) {
+	// Holds that have expired are charged by a step; where it fails they still
+	// stand as open, and in the journal, too.
+	_, _ = r.run(ctx, step{op: "check", urgent: true})
 	s := State{Accounts: map[string]Account{}, Opening: map[string]tenbit.Amount{}, Open: map[string]Held{}}
 	p := r.Client.TxPipeline()
 	now := p.Time(ctx)
@@ -84,13 +88,11 @@ func (r *Redis) State(ctx context.Context) (State, error) {
 		}
 	}
 	for f, v := range opening.Val() {
-		name, u, n, err := spentField(f, v)
+		name, sum, err := spentField(f, v)
 		if err != nil {
 			return s, err
 		}
-		a := s.Opening[name]
-		a[u] = n
-		s.Opening[name] = a
+		s.Opening[name] = sum
 	}
 	for id, v := range holds.Val() {
 		if err := s.hold(id, v); err != nil {
@@ -103,12 +105,12 @@ func (r *Redis) State(ctx context.Context) (State, error) {
 // field reads one field of the accounts.
 func (s *State) field(f, v string) error {
 	if strings.HasPrefix(f, "s|") {
-		name, u, n, err := spentField(f, v)
+		name, sum, err := spentField(f, v)
 		if err != nil {
 			return err
 		}
 		a := s.account(name)
-		a.Spent[u] = n
+		a.Spent = sum
 		s.Accounts[name] = a
 		return nil
 	}
@@ -131,45 +133,35 @@ func (s *State) account(name string) Account {
 	return a
 }
 
-func spentField(f, v string) (name string, u tenbit.Unit, n int64, err error) {
-	parts := strings.Split(f, "|")
-	if len(parts) != 3 {
-		return "", 0, 0, fmt.Errorf("read an account: field %q", f)
+func spentField(f, v string) (name string, sum tenbit.Amount, err error) {
+	name, ok := strings.CutPrefix(f, "s|")
+	if !ok {
+		return "", sum, fmt.Errorf("read an account: field %q", f)
 	}
-	unit, err1 := strconv.Atoi(parts[2])
-	n, err2 := strconv.ParseInt(v, 10, 64)
-	if err1 != nil || err2 != nil || unit < 0 || unit >= int(tenbit.Units) {
-		return "", 0, 0, fmt.Errorf("read an account: field %q", f)
+	if sum, err = parseAmount(v); err != nil {
+		return "", sum, fmt.Errorf("read account %s: %w", name, err)
 	}
-	return parts[1], tenbit.Unit(unit), n, nil
+	return name, sum, nil
 }
 
 // hold reads one hold, where it is open.
 func (s *State) hold(id, v string) error {
 	f := strings.Split(v, " ")
-	if len(f) != 5 {
-		return fmt.Errorf("read a hold: %d fields", len(f))
-	}
 	if f[0] != "o" {
 		return nil
 	}
-	var a tenbit.Amount
-	parts := strings.Split(f[3], ",")
-	if len(parts) != len(a) {
-		return fmt.Errorf("read a hold: %d amounts", len(parts))
+	if len(f) != 5 {
+		return fmt.Errorf("read a hold: %d fields", len(f))
 	}
-	for u := range a {
-		n, err := strconv.ParseInt(parts[u], 10, 64)
-		if err != nil {
-			return fmt.Errorf("read a hold: %w", err)
-		}
-		a[u] = n
+	a, err := parseAmount(f[3])
+	if err != nil {
+		return fmt.Errorf("read a hold: %w", err)
 	}
 	ms, err := strconv.ParseInt(f[1], 10, 64)
 	if err != nil {
 		return fmt.Errorf("read a hold: %w", err)
 	}
-	id, _ = url.QueryUnescape(id)
+	id, _ = url.QueryUnescape(id) // was escaped here
 	s.Open[id] = Held{a, time.UnixMilli(ms)}
 	return nil
 }
@@ -272,7 +264,11 @@ func (r *Redis) Ready(ctx context.Context) error {
 func (r *Redis) Durable(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*r.Timeout)
 	defer cancel()
-	info, err := r.Client.Info(ctx, "persistence").Result()
+	node, err := r.node(ctx)
+	if err != nil {
+		return "", fmt.Errorf("find the ledger's server: %w", err)
+	}
+	info, err := node.Info(ctx, "persistence").Result()
 	if err != nil {
 		return "", fmt.Errorf("ask for the server's persistence: %w", err)
 	}
