@@ -2,14 +2,12 @@ package test
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
 	"testing"
 
 	"tenbit"
-	"tenbit/internal/fake"
 	"tenbit/internal/redistest"
 )
 
@@ -127,67 +125,5 @@ func TestEverythingAddsUp(t *testing.T) {
 	t.Logf("20 answers: headers %v, edge's journal %v, edge's metrics %v, origin's journal %v", sum, spent, metric, far)
 	if sum == 0 || spent != sum || metric != sum || far != sum || held != 0 || farHeld != 0 {
 		t.Errorf("they disagree; %v and %v are held", held, farHeld)
-	}
-}
-
-// gather holds the large model's replies until all who want to ask have tried.
-type gather struct {
-	free chan struct{}
-}
-
-func (g *gather) script(fake.Received) fake.Behaviour {
-	<-g.free
-	return fake.Answers(strings.Repeat(story, 20))
-}
-
-// TestExactlyTen asks sixty times at once with a budget worth ten; every
-// reservation is held until all have tried, and each reply costs its grant.
-func TestExactlyTen(t *testing.T) {
-	const request = 500 // bits
-	for _, edges := range []int{1, 3} {
-		t.Run(fmt.Sprint(edges), func(t *testing.T) {
-			addr := redistest.Start(t)
-			g := &gather{make(chan struct{})}
-			d := deploy(t, says("It is dark."), g.script, func(edge, _ tree) {
-				edge.set("ledger.kind", "redis")
-				edge.set("ledger.redis.addr", addr)
-				edge.set("ledger.redis.timeout", "2s") // sixty processes' worth of work on this machine
-				setWindow(edge, 10*request, request)
-			})
-			urls := []string{d.URL}
-			for range edges - 1 {
-				d.edgeConfig.set("admin.listen", freeAddr(t))
-				d.startEdge(t, d.edgeConfig)
-				urls = append(urls, d.URL)
-			}
-			answers := make(chan answer, 60)
-			for i := range 60 {
-				one := &deployment{URL: urls[i%edges], Key: d.Key}
-				go func() { answers <- one.post(t, fresh(open, false)) }()
-			}
-			var bought, local int
-			var sum tenbit.Bits
-			for range 50 { // those who found nothing left are answered first
-				if a := await(t, "a local answer", answers); a.Meter.Bits == 0 && a.Meter.Degraded == "over budget" {
-					local++
-				} else {
-					t.Errorf("got %+v, want a local answer, marked", a.Meter)
-				}
-			}
-			close(g.free)
-			for range 10 {
-				a := await(t, "a bought answer", answers)
-				if sum += a.Meter.Bits; a.Meter.Bits > 0 {
-					bought++
-				}
-			}
-			t.Logf("%d edges: %d escalated, %d local; %v of %d bits", edges, bought, local, sum, 10*request)
-			if bought != 10 || local != 50 || sum > 10*request*tenbit.Bit {
-				t.Errorf("%d escalated, %d local, %v bits; want 10, 50, at most %d", bought, local, sum, 10*request)
-			}
-			if spent, held := audit(t, d.admin).of(t, "t:ship"); spent != sum || held != 0 {
-				t.Errorf("the journal says %v spent, %v held; want %v, 0", spent, held, sum)
-			}
-		})
 	}
 }

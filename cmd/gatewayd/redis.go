@@ -87,6 +87,9 @@ func redisState(err error) string {
 		{"MISCONF", "Redis cannot write to its disk and refuses writes"},
 		{"LOADING", "Redis is still loading its data"},
 		{"CLUSTERDOWN", "the Redis cluster is down"},
+		{"x509:", "the certificate of Redis is not trusted"},
+		{"bad certificate", "Redis refuses our certificate"},
+		{"certificate required", "Redis wants a certificate"},
 		{"replicas acknowledged", "too few Redis replicas acknowledge"},
 	} {
 		if strings.Contains(text, s.has) {

@@ -5,10 +5,11 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 )
 
-// Proxy passes TCP connections on to another address, counts what crosses and
-// cuts where it is told to.
+// Proxy passes TCP connections on to another address, counts what crosses, and
+// cuts, delays or keeps back what it is told to.
 type Proxy struct {
 	Addr string // where it listens
 
@@ -22,6 +23,14 @@ type Proxy struct {
 	cutUp    int64 // cut once that many bytes went up, 0: never
 	cutDown  int64
 	closed   bool
+	slow     time.Duration
+	lanes    [2]lane // up, down
+}
+
+// lane is one direction.
+type lane struct {
+	hold chan struct{} // closed when nothing is kept back any more, nil: nothing is
+	held []byte        // read, and not passed on
 }
 
 // NewProxy starts a proxy to target (host:port) that stops with the test.
@@ -59,6 +68,53 @@ func (p *Proxy) CutAfter(up, down int64) {
 	}
 }
 
+// Delay makes everything take that much longer in each direction.
+func (p *Proxy) Delay(d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.slow = d
+}
+
+// Hold keeps back what goes up, or down, from now on until it is told otherwise.
+func (p *Proxy) Hold(up, down bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, on := range [...]bool{up, down} {
+		l := &p.lanes[i]
+		if on && l.hold == nil {
+			l.hold = make(chan struct{})
+		}
+		if !on && l.hold != nil {
+			close(l.hold)
+			*l = lane{}
+		}
+	}
+}
+
+// Held is what is kept back at the moment.
+func (p *Proxy) Held() (up, down string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return string(p.lanes[0].held), string(p.lanes[1].held)
+}
+
+// wait delays what was read, and keeps it back for as long as it should be.
+func (p *Proxy) wait(direction int, read []byte) {
+	p.mu.Lock()
+	l, slow := &p.lanes[direction], p.slow
+	hold := l.hold
+	if hold != nil {
+		l.held = append(l.held, read...)
+	}
+	p.mu.Unlock()
+	if hold != nil {
+		<-hold
+	}
+	if slow > 0 {
+		time.Sleep(slow)
+	}
+}
+
 // Cut ends all connections now.
 func (p *Proxy) Cut() {
 	p.mu.Lock()
@@ -72,6 +128,7 @@ func (p *Proxy) Close() {
 	p.closed = true
 	p.cut()
 	p.mu.Unlock()
+	p.Hold(false, false)
 	_ = p.listener.Close()
 	p.running.Wait()
 }
@@ -107,8 +164,8 @@ func (p *Proxy) serve(client net.Conn) {
 	}
 	defer p.remove(client, server)
 	var both sync.WaitGroup
-	both.Go(func() { p.copy(server, client, &p.up, &p.cutUp) })
-	both.Go(func() { p.copy(client, server, &p.down, &p.cutDown) })
+	both.Go(func() { p.copy(server, client, 0, &p.up, &p.cutUp) })
+	both.Go(func() { p.copy(client, server, 1, &p.down, &p.cutDown) })
 	both.Wait()
 }
 
@@ -130,12 +187,13 @@ func (p *Proxy) remove(conns ...net.Conn) {
 }
 
 // copy ends when src does, and tells dst.
-func (p *Proxy) copy(dst, src net.Conn, count, limit *int64) {
+func (p *Proxy) copy(dst, src net.Conn, direction int, count, limit *int64) {
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := src.Read(buf)
 		n, last := p.count(n, count, limit)
 		if n > 0 {
+			p.wait(direction, buf[:n])
 			if _, err := dst.Write(buf[:n]); err != nil {
 				break
 			}

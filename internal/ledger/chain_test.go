@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -147,10 +146,7 @@ func TestThousandParallelReservations(t *testing.T) {
 		for i := range 1000 {
 			wg.Go(func() {
 				h, err := l.Reserve(t.Context(), a, fmt.Sprint(i), bits(500))
-				for errors.Is(err, context.DeadlineExceeded) || errors.Is(err, tenbit.ErrLedgerDown) {
-					h, err = l.Reserve(t.Context(), a, fmt.Sprint(i), bits(500)) // a busy machine's time-out
-				}
-				if err != nil && !errors.Is(err, tenbit.ErrOverBudget) && !errors.Is(err, tenbit.ErrSettled) {
+				if err != nil && !errors.Is(err, tenbit.ErrOverBudget) {
 					t.Error(err)
 					return
 				}

@@ -22,8 +22,13 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	redis.SetLogger(quiet{})
 	goleak.VerifyTestMain(m)
 }
+
+type quiet struct{} // what a client of Redis says is in its errors, too
+
+func (quiet) Printf(context.Context, string, ...any) {}
 
 type store interface {
 	Reserve(context.Context, tenbit.Tenant, string, tenbit.Amount) (tenbit.Hold, error)
@@ -65,8 +70,18 @@ func each(t *testing.T, f func(t *testing.T, l store)) {
 	}
 }
 
+// busy is a time-out that no busy machine reaches.
+const busy = time.Minute
+
 func at(addr string) *Redis {
-	return NewRedis(RedisOptions{Timeout: time.Second, Client: redis.NewClient(&redis.Options{Addr: addr, ContextTimeoutEnabled: true, MaxRetries: -1})})
+	return NewRedis(RedisOptions{Timeout: busy, Client: redis.NewClient(patient(addr))})
+}
+
+func patient(addr string) *redis.Options {
+	return &redis.Options{
+		Addr: addr, ContextTimeoutEnabled: true, MaxRetries: -1, DialerRetries: 1,
+		ReadTimeout: busy, WriteTimeout: busy, PoolTimeout: busy,
+	}
 }
 
 // tenant has a window so long that no test sees it end.
