@@ -53,6 +53,13 @@ func (p *Proxy) Bytes() (up, down int64) {
 	return p.up, p.down
 }
 
+// Conns is how many clients are connected.
+func (p *Proxy) Conns() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.conns) / 2 // each has a connection to the target
+}
+
 // CutAfter cuts all connections when up bytes in all have gone up, or down
 // bytes down, counted from now; those are still delivered. 0 is never. New
 // connections are accepted, and no limit is left after the cut.

@@ -37,7 +37,8 @@ func TestLostEntriesFreeze(t *testing.T) {
 	if _, err := other.Reserve(t.Context(), a, "2", bits(40)); err != nil {
 		t.Fatal(err)
 	}
-	for name, l := range map[string]*Redis{"who knows": one, "another": other} {
+	for i, l := range []*Redis{one, other} { // who knows comes first
+		name := []string{"who knows", "another"}[i]
 		if _, err := l.Reserve(t.Context(), a, "3", bits(40)); !errors.Is(err, tenbit.ErrLedgerDown) || !strings.Contains(err.Error(), "lost") {
 			t.Errorf("%s: got %v, want a frozen ledger", name, err)
 		}
@@ -46,6 +47,54 @@ func TestLostEntriesFreeze(t *testing.T) {
 		}
 	}
 	agrees(t, one)
+}
+
+// An entry of another under the same id does not stand for the one that is gone.
+func TestLostEntriesAreToldByTheirHold(t *testing.T) {
+	addr := redistest.Start(t)
+	l := at(addr)
+	defer l.Close()
+	if _, err := l.Reserve(t.Context(), tenant("a", 100), "1", bits(40)); err != nil {
+		t.Fatal(err)
+	}
+	c := redis.NewClient(patient(addr))
+	defer c.Close()
+	id := l.last
+	if err := c.Del(t.Context(), keys[3]).Err(); err != nil {
+		t.Fatal(err)
+	}
+	line := Entry{Op: OpSettle, At: 1, ID: "a/2", Accounts: []string{"t:a"}}.String()
+	if err := c.XAdd(t.Context(), &redis.XAddArgs{Stream: keys[3], ID: fmt.Sprintf("%d-%d", id.ms, id.seq), Values: []string{"e", line}}).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Ready(t.Context()); err == nil || !strings.Contains(err.Error(), "lost") {
+		t.Errorf("got %v, want a frozen ledger", err)
+	}
+}
+
+// A hold that is never settled is charged in full on a real server, too, however
+// often that is looked at meanwhile.
+func TestRedisHoldsExpire(t *testing.T) {
+	addr := redistest.Start(t)
+	l := NewRedis(RedisOptions{Client: redis.NewClient(patient(addr)), Timeout: busy, Hold: time.Second})
+	defer l.Close()
+	a := crew("a", 100, 100, 100)
+	h, err := l.Reserve(t.Context(), a, "1", bits(40))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for audit := agrees(t, l); len(audit.Open) > 0; audit = agrees(t, l) {
+		if t.Context().Err() != nil {
+			t.Fatal("it does not expire")
+		}
+	}
+	check(t, l, a, 60, 40)
+	if err := l.Settle(t.Context(), h, bits(1)); err == nil {
+		t.Error("settled after its end")
+	}
+	if audit := agrees(t, l); audit.Accounts[0].Expired.Bits() != 40 {
+		t.Errorf("got %+v, want 0.040 expired", audit.Accounts[0])
+	}
 }
 
 // A server without AOF is flagged, one with it is not.

@@ -105,12 +105,15 @@ func TestWaitLosesNothing(t *testing.T) {
 	p.fail(t)
 	close(stop)
 	running.Wait()
-	var s State
-	p.await(t, "the client's return", func() (ok bool) { // it rests a second after many refused connections
-		var err error
-		s, err = p.ledger.State(t.Context())
+	p.await(t, "the client's return", func() bool { // it rests a second after many refused connections
+		_, err := Audit(t.Context(), p.ledger)
 		return err == nil
 	})
+	agrees(t, p.ledger)
+	s, err := p.ledger.State(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
 	mu.Lock()
 	defer mu.Unlock()
 	for id, n := range granted {
@@ -119,7 +122,6 @@ func TestWaitLosesNothing(t *testing.T) {
 		}
 	}
 	t.Logf("%d reservations granted before and during the failover, all on the replica", len(granted))
-	agrees(t, p.ledger)
 }
 
 // Without a replica that acknowledges, nothing is reserved, and the reason is said.

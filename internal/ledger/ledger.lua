@@ -6,11 +6,11 @@
 -- KEYS[4] journal: a stream; e = the entry's line, as entry.go has it.
 -- KEYS[5] meta: clock, frozen (no reservation until), since (where the journal begins).
 -- KEYS[6] opening: s|account, what left the journal.
--- ARGV: op, id, last journal id that the caller was told of, hold time, time that
+-- ARGV: op, id, newest entry that the caller was told of ("ID HOLD"), hold time, time that
 -- the journal keeps entries (both ms), bits, escalations, up, money, then for each
 -- account: name, number of windows, and unit, per (ms), limit of each, no two of
 -- one unit and length. All numbers stay under 2^53.
--- Answer: {status, number, time (ms), journal id, detail}.
+-- Answer: {status, number, time (ms), newest entry written, detail}.
 --
 -- A call of Redis is what takes time here, so a step makes as few as it can, and
 -- what can wait (see tidy) is done ten times a second.
@@ -36,7 +36,9 @@ local meta = call('HMGET', META, 'clock', 'frozen')
 local clock, frozen = tonumber(meta[1] or 0), tonumber(meta[2] or 0)
 if clock > now then now = clock end -- the clock never runs backwards
 local tail = last
-local function write(line) tail = call('XADD', LOG, '*', 'e', line) end
+local function write(kind, of, rest)
+  tail = call('XADD', LOG, '*', 'e', kind .. ' ' .. int(now) .. ' ' .. of .. ' ' .. rest) .. ' ' .. of
+end
 
 -- charge spends of a hold and gives the rest back where its slot is still open.
 local function charge(kind, hid, accounts, granted, slots, spent)
@@ -66,7 +68,7 @@ local function charge(kind, hid, accounts, granted, slots, spent)
     end
   end
   if #set > 0 then call('HSET', ACC, unpack(set)) end
-  write(kind .. ' ' .. int(now) .. ' ' .. hid .. ' ' .. accounts .. ' ' .. four(spent))
+  write(kind, hid, accounts .. ' ' .. four(spent))
 end
 
 -- expire charges an open hold in full.
@@ -114,10 +116,10 @@ local function trim()
   call('HSET', META, 'since', since)
 end
 
-if op ~= 'left' and now >= clock + 100 then -- tidy
+if op == 'check' or op ~= 'left' and now >= clock + 100 then -- tidy
   sweep()
   trim()
-  call('HSET', META, 'clock', int(now))
+  call('HSET', META, 'clock', int(now)) -- shows, too, that the server can be written
 end
 
 -- The windows, read in one call. A slot that has ended never opens again.
@@ -161,17 +163,19 @@ if op == 'left' then return {'ok', int(left), int(refill), '', ''} end
 -- hold that may be lost with it has run out. Settling needs no answer: a hold that
 -- is lost is not found.
 local function intact()
-  if last == '' or #call('XRANGE', LOG, last, last) > 0 then return true end
+  local at, of = match(last, '^(%S+) (%S+)$')
+  if not at then return true end
+  local e = call('XRANGE', LOG, at, at)[1]
+  if e then return string.find(e[2][2], ' ' .. of .. ' ', 1, true) ~= nil end
   local since = tonumber(call('HGET', META, 'since') or 0)
-  return tonumber(match(last, '^(%d+)')) <= since -- trimmed, not lost
+  return tonumber(match(at, '^(%d+)')) <= since -- trimmed, not lost
 end
 if (op == 'reserve' or op == 'check') and not intact() then
   frozen = now + holdfor
   call('HSET', META, 'frozen', int(frozen))
-  write('lost ' .. int(now) .. ' - - 0,0,0,0 - ' .. int(frozen))
+  write('lost', '-', '- 0,0,0,0 - ' .. int(frozen))
 end
 if op == 'check' then
-  call('HSET', META, 'clock', int(now)) -- shows that the server can be written
   return {frozen > now and 'frozen' or 'ok', '0', int(frozen), tail, ''}
 end
 
@@ -207,7 +211,7 @@ if op == 'reserve' then
   call('HSET', ACC, unpack(set))
   call('HSET', HOLDS, id, 'o ' .. till .. ' ' .. rest)
   call('ZADD', ENDS, till, id)
-  write('reserve ' .. int(now) .. ' ' .. id .. ' ' .. rest .. ' ' .. till)
+  write('reserve', id, rest .. ' ' .. till)
   return {'ok', int(want[1]), till, tail, ''}
 end
 
@@ -253,5 +257,5 @@ for n = 1, #all, 2 do
     call('HSET', HOLDS, all[n], head .. ' ' .. accs .. ' ' .. amount4 .. ' ' .. kept)
   end
 end
-write('reset ' .. int(now) .. ' - ' .. table.concat(names, ',') .. ' 0,0,0,0')
+write('reset', '-', table.concat(names, ',') .. ' 0,0,0,0')
 return {'ok', '0', '0', tail, ''}

@@ -46,7 +46,7 @@ type Redis struct {
 	queue   chan struct{}  // bounds them
 
 	mu   sync.Mutex // guards last
-	last streamID   // newest journal entry that this process was told of
+	last newest     // journal entry that this process was told of
 }
 
 // How long a late settlement rests before it is tried again, and how many may

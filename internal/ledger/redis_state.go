@@ -14,37 +14,43 @@ import (
 	"tenbit"
 )
 
-// streamID is the id of a stream's entry.
-type streamID struct{ ms, seq uint64 }
-
-func (s streamID) String() string {
-	if s == (streamID{}) {
-		return ""
-	}
-	return strconv.FormatUint(s.ms, 10) + "-" + strconv.FormatUint(s.seq, 10)
+// newest is an entry of the stream: its id, and the hold that it is about, since
+// a server that took over may give the same id to another.
+type newest struct {
+	ms, seq uint64
+	hold    string
 }
 
-func parseStreamID(s string) (id streamID, ok bool) {
-	ms, seq, ok := strings.Cut(s, "-")
-	if !ok {
-		return id, false
+func (n newest) String() string {
+	if n == (newest{}) {
+		return ""
+	}
+	return strconv.FormatUint(n.ms, 10) + "-" + strconv.FormatUint(n.seq, 10) + " " + n.hold
+}
+
+func parseNewest(s string) (n newest, ok bool) {
+	id, hold, ok1 := strings.Cut(s, " ")
+	ms, seq, ok2 := strings.Cut(id, "-")
+	if !ok1 || !ok2 {
+		return n, false
 	}
 	var err1, err2 error
-	id.ms, err1 = strconv.ParseUint(ms, 10, 64)
-	id.seq, err2 = strconv.ParseUint(seq, 10, 64)
-	return id, err1 == nil && err2 == nil
+	n.hold = hold
+	n.ms, err1 = strconv.ParseUint(ms, 10, 64)
+	n.seq, err2 = strconv.ParseUint(seq, 10, 64)
+	return n, err1 == nil && err2 == nil
 }
 
 // saw notes the newest entry of the journal.
 func (r *Redis) saw(s string) {
-	id, ok := parseStreamID(s)
+	n, ok := parseNewest(s)
 	if !ok {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if id.ms > r.last.ms || id.ms == r.last.ms && id.seq > r.last.seq {
-		r.last = id
+	if n.ms > r.last.ms || n.ms == r.last.ms && n.seq > r.last.seq {
+		r.last = n
 	}
 }
 
@@ -70,7 +76,7 @@ func (r *Redis) State(ctx context.Context) (State, error) {
 	p := r.Client.TxPipeline()
 	now := p.Time(ctx)
 	accounts, holds, opening := p.HGetAll(ctx, keys[0]), p.HGetAll(ctx, keys[1]), p.HGetAll(ctx, keys[5])
-	newest := p.XRevRangeN(ctx, keys[3], "+", "-", 1)
+	top := p.XRevRangeN(ctx, keys[3], "+", "-", 1)
 	since := p.HGet(ctx, keys[4], "since")
 	if _, err := p.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
 		return s, fmt.Errorf("%w: %w", tenbit.ErrLedgerDown, err)
@@ -79,7 +85,7 @@ func (r *Redis) State(ctx context.Context) (State, error) {
 	if ms, err := since.Int64(); err == nil {
 		s.Since = time.UnixMilli(ms)
 	}
-	if e := newest.Val(); len(e) > 0 {
+	if e := top.Val(); len(e) > 0 {
 		s.End = e[0].ID
 	}
 	for f, v := range accounts.Val() {
