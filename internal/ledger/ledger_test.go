@@ -80,7 +80,7 @@ func at(addr string) *Redis {
 func patient(addr string) *redis.Options {
 	return &redis.Options{
 		Addr: addr, ContextTimeoutEnabled: true, MaxRetries: -1, DialerRetries: 1,
-		ReadTimeout: busy, WriteTimeout: busy, PoolTimeout: busy,
+		DialTimeout: busy, ReadTimeout: busy, WriteTimeout: busy, PoolTimeout: busy,
 	}
 }
 
