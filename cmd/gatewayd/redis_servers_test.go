@@ -97,7 +97,7 @@ func exercise(t *testing.T, c config.Redis) {
 	if left, _, err := l.Left(t.Context(), ship); left != 220 || err != nil {
 		t.Errorf("got %v left, %v; want 0.220", left, err)
 	}
-	told(t, l, other)
+	newsReach(t, l, other)
 	if err := l.Reset(t.Context(), ledger.AccountOf(ship.ID)); err != nil {
 		t.Error(err)
 	}
@@ -107,8 +107,8 @@ func exercise(t *testing.T, c config.Redis) {
 	}
 }
 
-// told sees that a change by one reaches who watches by another.
-func told(t *testing.T, by, at store) {
+// newsReach sees that a change by one reaches who watches by another.
+func newsReach(t *testing.T, by, at store) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	news, done := make(chan struct{}, 1), make(chan struct{})
