@@ -94,14 +94,13 @@ var errLeftAlone = errors.New("redis failed a moment ago and is left alone")
 
 // write makes the changes until the queue is closed and empty.
 func (r *Redis) write() {
-	defer close(r.done)
 	for {
 		batch := r.queue.batch()
 		if len(batch) == 0 {
 			return
 		}
 		errs := slices.Repeat([]error{errLeftAlone}, len(batch))
-		_, _ = r.writes.Execute(func() ([]string, error) { return nil, r.flush(batch, errs) }) // says no more than errs
+		_, _ = r.writes.Execute(func() (struct{}, error) { return struct{}{}, r.flush(batch, errs) }) // says no more than errs
 		for i, c := range batch {
 			if c.told == nil && errs[i] != nil {
 				r.dropped.Add(1)

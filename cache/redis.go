@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -20,68 +21,69 @@ const maxRest = MaxValue + headRest + keyIDSize + sha256.Size + 64
 
 // Redis keeps entries in a Redis server. Nobody waits for a write: one
 // goroutine makes them, and what it can't keep up with is dropped. A read waits
-// one time-out at most, and a breaker keeps requests from waiting for a server
-// that is away.
+// one time-out at most; a server that is away is not read from until a probe
+// says that it is back, and no request waits for that.
 type Redis struct {
 	client  redis.UniversalClient
 	timeout time.Duration
 	ring    Keyring
-	// Two breakers: a server that is full or a replica still answers reads.
-	reads, writes *gobreaker.CircuitBreaker[[]string]
+	// Reads and writes fail each for themselves: a server that is full or a
+	// replica still answers reads.
+	reads  outage
+	writes *gobreaker.CircuitBreaker[struct{}]
 
 	queue *queue
-	done  chan struct{} // closed when the writer has ended
+	work  sync.WaitGroup // the writer and the prober
+	end   context.CancelFunc
 
 	dropped, unreadable atomic.Int64
 }
 
-// rest is how long a server that failed twice in a row is left alone.
-const rest = 2 * time.Second
+// patience is how many failures in a row make a server one that is away, rest
+// how long it is left alone then.
+const (
+	patience = 2
+	rest     = 2 * time.Second
+)
 
 // NewRedis uses client, which the caller closes after the cache. timeout bounds
 // each step that waits for the server.
 func NewRedis(client redis.UniversalClient, timeout time.Duration, ring Keyring) *Redis {
-	breaker := func(name string) *gobreaker.CircuitBreaker[[]string] {
-		return gobreaker.NewCircuitBreaker[[]string](gobreaker.Settings{
-			Name: name, Timeout: rest,
-			ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= 2 },
-		})
-	}
-	r := &Redis{
-		client: client, timeout: timeout, ring: ring, reads: breaker("cache reads"), writes: breaker("cache writes"),
-		queue: newQueue(), done: make(chan struct{}),
-	}
-	go r.write() // ends with Close
+	ctx, end := context.WithCancel(context.Background())
+	r := &Redis{client: client, timeout: timeout, ring: ring, queue: newQueue(), end: end, reads: outage{began: make(chan struct{}, 1)}}
+	r.writes = gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
+		Name: "cache writes", Timeout: rest,
+		ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= patience },
+	})
+	// Both end with Close.
+	r.work.Go(r.write)
+	r.work.Go(func() { r.reads.watch(ctx, r.probe) })
 	return r
 }
 
 // Get reads an entry. One that is damaged, lies under another's name or can't
 // be decrypted is a miss, and counted.
 func (r *Redis) Get(ctx context.Context, k Key) (Entry, error) {
-	names := r.ring.names(k)
-	found, err := r.reads.Execute(func() ([]string, error) {
-		// A client that leaves says nothing about the server: not ctx alone.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.timeout)
-		defer cancel()
-		got := make([]*redis.StringCmd, len(names))
-		p := r.client.Pipeline()
-		for i, name := range names {
-			// One byte over the bound is enough to tell that a value is too large.
-			got[i] = p.GetRange(ctx, name, 0, maxRest)
-		}
-		if _, err := p.Exec(ctx); err != nil {
-			return nil, fmt.Errorf("read the cache: %w", err)
-		}
-		vals := make([]string, len(got))
-		for i, g := range got {
-			vals[i] = g.Val()
-		}
-		return vals, nil
-	})
-	if err != nil {
-		return Entry{}, err
+	if r.reads.on() {
+		return Entry{}, errLeftAlone
 	}
-	for _, val := range found {
+	// A client that leaves says nothing about the server: not ctx alone.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.timeout)
+	defer cancel()
+	names := r.ring.names(k)
+	found := make([]*redis.StringCmd, len(names))
+	p := r.client.Pipeline()
+	for i, name := range names {
+		// One byte over the bound is enough to tell that a value is too large.
+		found[i] = p.GetRange(ctx, name, 0, maxRest)
+	}
+	_, err := p.Exec(ctx)
+	r.reads.saw(err)
+	if err != nil {
+		return Entry{}, fmt.Errorf("read the cache: %w", err)
+	}
+	for _, cmd := range found {
+		val := cmd.Val()
 		if val == "" {
 			continue
 		}
@@ -131,6 +133,14 @@ func (r *Redis) Losses() Losses { return Losses{r.dropped.Load(), r.unreadable.L
 // Close writes what waits, as long as the server takes it, and ends the writer.
 func (r *Redis) Close() error {
 	r.queue.close()
-	<-r.done
+	r.end()
+	r.work.Wait()
 	return nil
+}
+
+// probe reads nothing, as entries are read.
+func (r *Redis) probe(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, r.timeout)
+	defer cancel()
+	return r.client.GetRange(ctx, "tenbit:answer:probe", 0, 0).Err()
 }

@@ -45,8 +45,8 @@ func (g *Gateway) leftNow(ctx context.Context, c *call) (tenbit.Bits, error) {
 	}
 	if a := c.answer(); c.left != nil && (a.Route == tenbit.RouteCache || a.Route == tenbit.RouteSemantic && a.Cost == (tenbit.Cost{}) || a.Route == tenbit.RouteLocal && a.Degraded == "") {
 		left, err := c.left()
-		if err == nil {
-			return left, nil
+		if err == nil || errors.Is(err, errTired) {
+			return left, err
 		}
 		// Once more, but a free answer doesn't wait for a ledger that is away.
 		var cancel context.CancelFunc
