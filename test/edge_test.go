@@ -28,17 +28,22 @@ import (
 // alone makes an edge without a far side.
 func alone(edge, _ tree) { edge.set("remote.kind", "none") }
 
+// endless says more than the kernel keeps for a client that does not read, and
+// does not end by itself.
+func endless() fake.Behaviour {
+	step := make(chan struct{}, 100)
+	for range cap(step) {
+		step <- struct{}{}
+	}
+	return fake.Behaviour{Content: strings.Repeat("x", 7<<20), Chunk: 64 << 10, Step: step}
+}
+
 // TestSlowClients: who sends headers or a body too slowly, or does not read, is
 // cut off, and everybody else is served meanwhile.
 func TestSlowClients(t *testing.T) {
-	step := make(chan struct{}, 1<<10)
-	for range 100 {
-		step <- struct{}{}
-	}
-	large := fake.Behaviour{Content: strings.Repeat("x", 7<<20), Chunk: 64 << 10, Step: step}
 	d := deploy(t, func(r fake.Received) fake.Behaviour {
 		if strings.Contains(string(r.Body), "much") {
-			return large
+			return endless()
 		}
 		return fake.Answers("It is dark.")
 	}, says(""), func(edge, origin tree) {
@@ -110,6 +115,32 @@ func renewed(t *testing.T, serial int64, certFile, keyFile string) *x509.CertPoo
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 	return pool
+}
+
+// TestSlowReaderOfHTTP2: a client that leaves what is written to it unread is cut
+// off there as well, and those beside it on its connection are not.
+func TestSlowReaderOfHTTP2(t *testing.T) {
+	dir := t.TempDir()
+	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	pool := renewed(t, 1, certFile, keyFile)
+	d := deploy(t, func(r fake.Received) fake.Behaviour {
+		if strings.Contains(string(r.Body), "much") {
+			return endless()
+		}
+		return fake.Answers("It is dark.")
+	}, says(""), func(edge, origin tree) {
+		alone(edge, origin)
+		edge.set("limits.stall", "2s")
+		edge.set("tls", tree{"cert": certFile, "key": keyFile})
+	})
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: true}
+	t.Cleanup(transport.CloseIdleConnections)
+	deaf := d.through(t, transport, fresh("much", true))
+	defer deaf.Body.Close()
+	await(t, "the model being left by the client that does not read", d.Local.Left())
+	if a := read(t, d.through(t, transport, fresh(open, true))); a.Text != "It is dark." {
+		t.Errorf("another: got %d %s", a.Status, a.Body)
+	}
 }
 
 // TestThinking: a model may take longer for its answer than a client may for
