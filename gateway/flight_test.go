@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,12 +14,12 @@ import (
 
 // walks counts what it walks and lets each walk go on until told, or cancelled.
 type walks struct {
-	begun, cancelled int
+	begun, cancelled atomic.Int32
 	ends             chan string
 }
 
 func (w *walks) walk(ctx context.Context, sink tenbit.Sink) (tenbit.Answer, error) {
-	w.begun++
+	w.begun.Add(1)
 	select {
 	case text := <-w.ends:
 		if err := sink(text); err != nil {
@@ -26,7 +27,7 @@ func (w *walks) walk(ctx context.Context, sink tenbit.Sink) (tenbit.Answer, erro
 		}
 		return tenbit.Answer{Message: tenbit.Message{Content: text}}, nil
 	case <-ctx.Done():
-		w.cancelled++
+		w.cancelled.Add(1)
 		time.Sleep(time.Second) // a walk that is cancelled settles before it ends
 		return tenbit.Answer{}, ctx.Err()
 	}
@@ -64,13 +65,13 @@ func TestTheLastToLeaveCancels(t *testing.T) {
 		for _, wake := range wakes[:2] { // the one who started it, too
 			f.leave(wake)
 			synctest.Wait()
-			if w.begun != 1 || w.cancelled != 0 {
-				t.Fatalf("%d walks, %d cancelled while somebody waits", w.begun, w.cancelled)
+			if w.begun.Load() != 1 || w.cancelled.Load() != 0 {
+				t.Fatalf("%d walks, %d cancelled while somebody waits", w.begun.Load(), w.cancelled.Load())
 			}
 		}
 		f.leave(wakes[2])
 		synctest.Wait()
-		if w.cancelled != 1 {
+		if w.cancelled.Load() != 1 {
 			t.Error("nobody waits, and the walk goes on")
 		}
 		// Who comes while it ends starts anew, and isn't disturbed by its end.
@@ -149,15 +150,15 @@ func TestWhatIsNotShared(t *testing.T) {
 			}
 		}
 		synctest.Wait()
-		if w.begun != 5 {
-			t.Errorf("%d walks, want 5", w.begun)
+		if w.begun.Load() != 5 {
+			t.Errorf("%d walks, want 5", w.begun.Load())
 		}
 		for _, f := range all {
 			f.leave(wake)
 		}
 		fs.wg.Wait()
-		if w.cancelled != 5 {
-			t.Errorf("%d walks were cancelled, want 5", w.cancelled)
+		if w.cancelled.Load() != 5 {
+			t.Errorf("%d walks were cancelled, want 5", w.cancelled.Load())
 		}
 	})
 }
