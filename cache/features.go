@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -14,6 +15,7 @@ type Features struct {
 	negations   int
 	names       []string // capitalised words that no sentence made so, and acronyms, folded
 	identifiers []string // of code, as written
+	after       []string // than, from, into, before and after, with what they lead to
 	asks        []string // who, when, how long ..., where it says so
 	words       []string // all, folded, without possessive endings
 	marks       []string // all as written, without punctuation around them
@@ -35,21 +37,57 @@ func FeaturesOf(text string) Features {
 			f.identifiers = append(f.identifiers, t.mark)
 		case unit(t.word) != "" && !attached(ts, i):
 			f.units = append(f.units, unit(t.word))
-		case cased && named(ts, i):
+		case cased && unit(t.word) == "" && named(ts, i):
 			f.names = append(f.names, t.word)
 		}
-		if i > 0 && ts[i-1].word == "how" && measures[t.word] != "" {
-			f.asks = append(f.asks, measures[t.word])
-		} else if asking[t.word] {
-			f.asks = append(f.asks, t.word)
+		if a := asksFor(ts, i); a != "" {
+			f.asks = append(f.asks, a)
+		}
+		if i > 0 && leading[ts[i-1].word] {
+			f.after = append(f.after, ts[i-1].word+" "+object(ts[i:]))
 		}
 	}
 	slices.Sort(f.units)
 	return f
 }
 
+// asksFor is what kind of thing the word at ts[i] asks for, or "".
+func asksFor(ts []token, i int) string {
+	w, before := ts[i].word, ""
+	if i > 0 {
+		before = ts[i-1].word
+	}
+	switch {
+	case asking[w]:
+		return w
+	case before == "how" && w == "many" && i+1 < len(ts) && unit(ts[i+1].word) != "":
+		return "" // how far and how long are asked so, too
+	case before == "how":
+		return measures[w]
+	case (before == "what" || before == "which") && times[w]:
+		return "when"
+	}
+	return ""
+}
+
+// leading are words whose object makes the direction: faster than sound.
+var leading = set("than from into before after")
+
+// object is the first word of ts that says something.
+func object(ts []token) string {
+	for _, t := range ts {
+		if len(speaks[t.word]) == 0 {
+			return t.word
+		}
+	}
+	return ""
+}
+
+// times are what is asked for with what or which instead of when.
+var times = set("year date day month century decade")
+
 // asking are the words that say what kind of thing is asked for.
-var asking = map[string]bool{"who": true, "when": true, "where": true, "why": true}
+var asking = set("who when where why")
 
 // measures are what "how" asks for with the next word.
 var measures = map[string]string{
@@ -75,7 +113,7 @@ func tokens(text string) (out []token) {
 		if strings.Count(field, "`")%2 == 1 {
 			quoted = !quoted
 		}
-		mark := strip(strings.Trim(field, "`"))
+		mark := elided.ReplaceAllString(strip(strings.Trim(field, "`")), "")
 		ends := strings.HasSuffix(field, ".") || strings.HasSuffix(field, ":")
 		if mark == "" {
 			first = first || ends
@@ -86,6 +124,9 @@ func tokens(text string) (out []token) {
 	}
 	return out
 }
+
+// elided are the French and Italian words that lose their end before a vowel.
+var elided = regexp.MustCompile(`^(?i:[dlcjmnst]|qu|dell|nell|all|sull|dall|un)['’]`)
 
 // strip drops the punctuation around a word, not what belongs to it.
 func strip(s string) string {

@@ -8,16 +8,17 @@ import (
 
 // Guard compares two questions and names what keeps one's answer from being the
 // other's: a number, a negation, a name, a unit, an identifier of code, a word
-// and its opposite, or what kind of thing is asked for. Empty: nothing that can
+// and its opposite, a direction, what kind of thing is asked for, or that they
+// share no subject. Empty: nothing that can
 // be seen in the words. It errs to the safe side: some that mean the same are
 // told apart, those that a guard lets pass are still to be judged.
 func Guard(a, b Features) string {
 	switch {
 	case a.Language != b.Language:
 		return "language"
-	case !slices.Equal(a.quantities, b.quantities) && !slices.Equal(numbers(a), numbers(b)):
+	case !slices.Equal(numbers(a), numbers(b)):
 		return "number"
-	case !slices.Equal(quantityUnits(a), quantityUnits(b)):
+	case !slices.Equal(a.quantities, b.quantities), !slices.Equal(slices.Compact(slices.Clone(a.units)), slices.Compact(slices.Clone(b.units))):
 		return "unit"
 	case a.negations != b.negations:
 		return "negation"
@@ -27,10 +28,69 @@ func Guard(a, b Features) string {
 		return "identifier"
 	case len(a.asks) > 0 && len(b.asks) > 0 && !overlap(a.asks, b.asks):
 		return "asks"
+	case turnedRound(a.after, b.after):
+		return "direction"
 	case contrary(a.words, b.words):
 		return "opposite"
+	case !related(a, b):
+		return "subject"
 	}
 	return ""
+}
+
+// turnedRound reports a word of [leading] that both have, once, before different
+// words.
+func turnedRound(a, b []string) bool {
+	objects := func(after []string, lead string) (out []string) {
+		for _, s := range after {
+			if l, o, _ := strings.Cut(s, " "); l == lead {
+				out = append(out, stem(o))
+			}
+		}
+		return out
+	}
+	for lead := range leading {
+		x, y := objects(a, lead), objects(b, lead)
+		if len(x) == 1 && len(y) == 1 && x[0] != y[0] {
+			return true
+		}
+	}
+	return false
+}
+
+// related reports questions that share a fourth of what they speak of, the
+// shorter one's. Of scripts without spaces it can't be seen.
+func related(a, b Features) bool {
+	if slices.Contains([]string{"chinese", "japanese", "thai"}, a.Language) {
+		return true
+	}
+	x, y := subjects(a), subjects(b)
+	shared := 0
+	for s := range x {
+		if y[s] {
+			shared++
+		}
+	}
+	least := min(len(x), len(y))
+	return least == 0 || 4*shared >= least
+}
+
+// subjects are the beginnings of a question's words that are no small ones, no
+// numbers and no units.
+func subjects(f Features) map[string]bool {
+	m := map[string]bool{}
+	for _, w := range f.words {
+		if _, _, number := numberOf(w); len(speaks[w]) == 0 && unitAfter(w) == "" && !number {
+			m[stem(w)] = true
+		}
+	}
+	return m
+}
+
+// stem is a word's beginning, which most of its forms share.
+func stem(w string) string {
+	rs := []rune(w)
+	return string(rs[:min(len(rs), 4)])
 }
 
 // numbers are the numbers of a question, in order.
@@ -40,14 +100,6 @@ func numbers(f Features) (out []string) {
 		out = append(out, n)
 	}
 	return out
-}
-
-// quantityUnits are numbers with their units, and the units that stand alone, in
-// an order that says nothing: "5 km in miles" is "how many miles are 5 km".
-func quantityUnits(f Features) []string {
-	out := slices.Concat(f.quantities, f.units)
-	slices.Sort(out)
-	return slices.Compact(out)
 }
 
 // sameInOrder reports whether what either text marks as special stands in both,

@@ -61,6 +61,16 @@ func TestGuard(t *testing.T) {
 		{"both have both", "Is a mile longer or shorter than a league?", "A mile: shorter or longer than a league?", ""},
 		{"when and where", "When did the Titanic sink?", "Where did the Titanic sink?", "asks"},
 		{"how long and how far", "How long is the way to Bern?", "How far is the way to Bern?", "asks"},
+		{"an article is a one", "How many pounds are in an ounce?", "How many ounces are in a pound?", "unit"},
+		{"one", "How many ounces are in one pound?", "A pound has how many ounces?", ""},
+		{"degrees", "What is 100 degrees Fahrenheit in Celsius?", "What is 100 degrees Celsius in Fahrenheit?", "unit"},
+		{"degrees or not", "What is 100 degrees Fahrenheit in Celsius?", "100 °F is how many degrees Celsius?", ""},
+		{"what year", "In what year did the Titanic sink?", "When did the Titanic sink?", ""},
+		{"a unit that is counted", "How many kilometers is it to Bern?", "How far is it to Bern in kilometers?", ""},
+		{"faster than", "Does sound travel faster than light?", "Does light travel faster than sound?", "direction"},
+		{"from and into", "How do I get from pdf into word?", "How do I get from word into pdf?", "direction"},
+		{"nothing in common", "How do I boil rice?", "How do I paint doors?", "subject"},
+		{"elided", "Quelle est la capitale d'Égypte ?", "Quelle est la capitale d'Irlande ?", "name"},
 		{"another language", "What is the capital of France?", "Quelle est la capitale de la France ?", "language"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

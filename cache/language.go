@@ -81,7 +81,7 @@ var speaks = func() map[string][]string {
 	for language, words := range map[string]string{
 		"en": `the of and to is are was were what which who whom whose how why when where does do did can could should would will has have had it its this that these those
 			with without for from by about into than then there their they you your my me we our i i'm not a an in on at be been or if but as between after before
-			explain describe tell give show write list make find name compare convert calculate difference many much long best mean means use using get need fix work does`,
+			explain describe tell give please say may show write list make find name compare convert calculate difference many much long best mean means use using get need fix work does`,
 		"de": `der die das den dem des ein eine einen einem einer und oder ist sind war waren was wer wie wo wann warum welche welcher welches wird werden kann können
 			ich du er sie wir ihr mein dein nicht kein mit ohne für von zu zum zur auf aus bei nach über unter zwischen im am es gibt viel viele wieviel soll muss auch`,
 		"fr": `le la les un une des du de et ou est sont était quel quelle quels quelles qui que quoi comment pourquoi quand où combien je tu il elle nous vous ils mon ton son

@@ -17,7 +17,9 @@ func (f *Features) quantity(ts []token, i int) bool {
 	}
 	u := glued
 	if u == "" && i+1 < len(ts) {
-		u = unitAfter(ts[i+1].word)
+		if u = unitAfter(ts[i+1].word); u == "degree" && i+2 < len(ts) && heat[unitAfter(ts[i+2].word)] {
+			u = unitAfter(ts[i+2].word)
+		}
 	}
 	f.quantities = append(f.quantities, strings.TrimSpace(n+" "+u))
 	return true
@@ -25,6 +27,17 @@ func (f *Features) quantity(ts []token, i int) bool {
 
 // attached reports a unit that belongs to the number before it.
 func attached(ts []token, i int) bool {
+	u := unit(ts[i].word)
+	switch {
+	case u == "degree" && i+1 < len(ts) && heat[unit(ts[i+1].word)]:
+		return true // of something
+	case i == 0:
+		return false
+	case (ts[i-1].word == "what" || ts[i-1].word == "which") && times[ts[i].word]:
+		return true // no unit
+	case heat[u] && unit(ts[i-1].word) == "degree":
+		i--
+	}
 	if i == 0 {
 		return false
 	}
@@ -34,6 +47,9 @@ func attached(ts []token, i int) bool {
 	}
 	return ok && glued == ""
 }
+
+// heat are the units that stand behind degrees.
+var heat = map[string]bool{"°c": true, "°f": true, "kelvin": true}
 
 // numberOf reads digits with what may be glued to them: a currency before, a
 // unit, percent sign or ordinal ending behind. What only begins like a number is none.
@@ -83,9 +99,13 @@ func plainNumber(s string) string {
 	return s
 }
 
-// spelled reads a number in words. One is none of them: it is mostly a pronoun.
+// spelled reads a number in words. One is none of them unless a unit follows: it
+// is mostly a pronoun.
 func spelled(ts []token, i int) (string, bool) {
 	w := ts[i].word
+	if (w == "a" || w == "an" || w == "one") && i+1 < len(ts) && unit(ts[i+1].word) != "" {
+		return "1", true
+	}
 	if w == "second" && (i == 0 || ts[i-1].word != "the" && ts[i-1].word != "a") {
 		return "", false // of time
 	}
@@ -168,7 +188,7 @@ var units = unitsOf(`
 	gb gigabyte gigabytes
 	tb terabyte terabytes
 	kib mib gib
-	bit bits
+	bits
 	byte bytes
 	mbps gbps kbps
 	mph
