@@ -127,7 +127,7 @@ func TestSpared(t *testing.T) {
 	for _, tt := range []struct {
 		right  int
 		lo, hi float64
-	}{{0, 0, 0}, {1, 0, 0.01}, {50, 0.19, 0.25}, {100, 0.38, 0.46}, {250, 1, 1}} {
+	}{{0, 0, 0}, {1, 0, 0.01}, {50, 0.3, 0.36}, {100, 0.64, 0.7}, {150, 1, 1}} {
 		if got := chance(verdicts(tt.right, 0.9, true).right(0.9), 0.02); got < tt.lo || got > tt.hi {
 			t.Errorf("after %d right verdicts %.3f go out without one, want %v to %v", tt.right, got, tt.lo, tt.hi)
 		}
