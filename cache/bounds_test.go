@@ -52,9 +52,11 @@ func TestEvidence(t *testing.T) {
 		{"right above says nothing of below", verdicts(200, 0.95, true), 0.9, 0, 0},
 		{"a hair above is the same", verdicts(200, 0.905, true), 0.9, 0.98, 1},
 		{"right below", verdicts(149, 0.9, true), 0.95, 0.96, 0.981},
-		{"few", verdicts(5, 0.9, true), 0.95, 0.5, 0.6},
+		{"too few", verdicts(7, 0.9, true), 0.95, 0, 0},
+		{"few", verdicts(8, 0.9, true), 0.95, 0.68, 0.7},
 		{"wrong further below doesn't count for ever", join(verdicts(50, 0.7, false), verdicts(200, 0.9, true)), 0.9, 0.96, 1},
 		{"wrong at the same", join(verdicts(20, 0.9, false), verdicts(20, 0.9, true)), 0.9, 0.3, 0.5},
+		{"wrong at the same, right below", join(verdicts(200, 0.7, true), verdicts(40, 0.9, false)), 0.9, 0, 0.1},
 		{"wrong above, too, says nothing", join(verdicts(149, 0.8, true), verdicts(50, 0.9, false)), 0.8, 0.96, 0.981},
 	} {
 		if got := tt.e.right(tt.at); got < tt.lo || got > tt.hi {
@@ -127,7 +129,7 @@ func TestSpared(t *testing.T) {
 	for _, tt := range []struct {
 		right  int
 		lo, hi float64
-	}{{0, 0, 0}, {1, 0, 0.01}, {50, 0.3, 0.36}, {100, 0.64, 0.7}, {150, 1, 1}} {
+	}{{0, 0, 0}, {7, 0, 0}, {50, 0.3, 0.36}, {100, 0.64, 0.7}, {150, 1, 1}} {
 		if got := chance(verdicts(tt.right, 0.9, true).right(0.9), 0.02); got < tt.lo || got > tt.hi {
 			t.Errorf("after %d right verdicts %.3f go out without one, want %v to %v", tt.right, got, tt.lo, tt.hi)
 		}

@@ -14,7 +14,8 @@ type Verdict struct {
 // alpha is how often a bound on a share may be wrong: one in twenty.
 const alpha = 0.05
 
-// firstWindow is the fewest verdicts that a bound looks at alone.
+// firstWindow is the fewest verdicts that a bound rests on: before that nothing
+// is known.
 const firstWindow = 8
 
 // blur is how far similarities may lie apart and still be the same: vector sets
@@ -39,12 +40,16 @@ func (e evidence) with(v Verdict) evidence {
 // right for questions that are more similar. Then verdicts at s and below are
 // right no more often than they would be at s. The nearest 8, 16, 32 ... and all
 // of them are tried, each with its part of alpha, so that an old error further
-// below does not count for ever.
+// below does not count for ever. Where the assumption fails, and the nearest are
+// wrong more often than those below, these say no more than the nearest allow.
 func (e evidence) right(s float32) float64 {
 	below := slices.DeleteFunc(slices.Clone(e), func(v Verdict) bool { return v.Similarity > s+blur })
 	slices.SortStableFunc(below, func(a, b Verdict) int { return cmp.Compare(b.Similarity, a.Similarity) })
-	best := 0.0
-	each(below, func(k, n int, a float64) { best = max(best, atLeast(k, n, a)) })
+	best, most := 0.0, 1.0
+	each(below, func(k, n int, a float64) {
+		best = max(best, min(atLeast(k, n, a), most))
+		most = min(most, atMost(k, n, a))
+	})
 	return best
 }
 
@@ -71,7 +76,7 @@ func each(sorted evidence, f func(k, n int, alpha float64)) {
 			sizes = append(sizes, m)
 		}
 	}
-	if len(sorted) > 0 {
+	if len(sorted) >= firstWindow {
 		sizes = append(sizes, len(sorted))
 	}
 	k, i := 0, 0

@@ -40,6 +40,7 @@ type SemanticOptions struct {
 	// Audit is the share of the answers that might go out without a verdict and
 	// get one all the same, 0 to 1.
 	Audit float64
+	Rand  func() float64      // from 0 to 1, for what is drawn; nil: the system's
 	Seen  func(result string) // told how each look-up and verdict ended; nil: nobody is
 }
 
@@ -83,6 +84,9 @@ const (
 
 // NewSemantic makes an empty cache.
 func NewSemantic(o SemanticOptions) *Semantic {
+	if o.Rand == nil {
+		o.Rand = rand.Float64
+	}
 	return &Semantic{
 		SemanticOptions: o, index: newIndex(o.Bytes, o.TTL), tenants: map[tenbit.TenantID]*record{},
 		breaker: gobreaker.NewCircuitBreaker[[]float32](gobreaker.Settings{
@@ -220,7 +224,7 @@ func (s *Semantic) verdicts(ctx context.Context, id Key) evidence {
 
 // goes draws whether an answer that is right with this probability may go out.
 func (s *Semantic) goes(right float64) bool {
-	return rand.Float64() < min(chance(right, s.Rate), 1-s.Audit)
+	return s.Rand() < min(chance(right, s.Rate), 1-s.Audit)
 }
 
 // hopeless reports that candidates as similar as this are hardly ever right for
@@ -232,7 +236,7 @@ func (s *Semantic) hopeless(t tenbit.TenantID, similarity float32) bool {
 		all = r.all
 	}
 	s.mu.Unlock()
-	return all.rightAtMost(similarity) < hopeless && rand.IntN(again) > 0
+	return all.rightAtMost(similarity) < hopeless && s.Rand() >= 1/float64(again)
 }
 
 // Passes draws whether what the local judge took for right may go out without

@@ -175,7 +175,7 @@ func shuffled(ths []theme, seed uint64) (out []struct {
 }
 
 func semanticOf(rate float64) *cache.Semantic {
-	return cache.NewSemantic(cache.SemanticOptions{Embed: fake.Embedder{}, Values: memory(8 << 20), Bytes: 8 << 20, TTL: time.Hour, Rate: rate, Audit: 0.05})
+	return cache.NewSemantic(cache.SemanticOptions{Embed: fake.Embedder{}, Values: memory(8 << 20), Bytes: 8 << 20, TTL: time.Hour, Rate: rate, Audit: 0.05, Rand: rand.New(rand.NewPCG(5, 5)).Float64})
 }
 
 // TestPairsGuardsAlone has all questions stored and looks the others up. Nothing
@@ -233,6 +233,9 @@ func TestPairs(t *testing.T) {
 	for _, errs := range []float64{0, 0.02, 0.1} {
 		t.Run(fmt.Sprintf("a judge that errs in %v", errs), func(t *testing.T) {
 			ths := themes(t)
+			if raceEnabled {
+				ths = ths[:12] // the same walks, fewer of them
+			}
 			large := oracle(ths, errs)
 			b := open(t, fake.Says("I can't say."), large, func(g *gateway.Gateway, n *tenbit.Tenant) {
 				n.Semantic, g.Semantic = true, semanticOf(rate)
@@ -281,7 +284,8 @@ func mean(xs []float64) (m float64) {
 // the bounds and the audits are the cache's; a judge stands for the far side.
 // Where nothing new is kept, questions that only look alike come for ever.
 func TestPairsOverTime(t *testing.T) {
-	const rate, rounds = 0.02, 30
+	const rate = 0.02
+	rounds := map[bool]int{false: 30, true: 12}[raceEnabled]
 	for _, tt := range []struct {
 		name string
 		keep bool

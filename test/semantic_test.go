@@ -2,8 +2,6 @@ package test
 
 import (
 	"encoding/json"
-	"io"
-	"net/http"
 	"strings"
 	"testing"
 
@@ -49,20 +47,6 @@ func seaside(r fake.Received) fake.Behaviour {
 	return fake.Answers(answer)
 }
 
-func ready(t *testing.T, admin string) string {
-	t.Helper()
-	resp, err := http.Get(admin + "/readyz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
 // TestSemanticCache asks over a real link: what was stored is shown to the
 // origin as a draft, which says yes for two bits; another tenant never sees it;
 // and /readyz names the index.
@@ -104,7 +88,7 @@ func TestSemanticCache(t *testing.T) {
 					t.Errorf("%s: got %+v %q, want %s for at most %v bits", q.name, a.Meter, a.Text, q.route, q.most)
 				}
 			}
-			if got := ready(t, d.admin); !strings.Contains(got, tt.where) {
+			if got := ready(t, d.admin).Text; !strings.Contains(got, tt.where) {
 				t.Errorf("/readyz: %q, want %q", got, tt.where)
 			}
 			if right := d.metric(t, "tenbit_semantic_cache_total", `"right"`); right != 1 {
@@ -130,7 +114,7 @@ func TestSemanticIsOptIn(t *testing.T) {
 	if a := d.post(t, chat(tidesToo)); a.Meter.Route != "full" {
 		t.Errorf("off: got %+v", a.Meter)
 	}
-	if got := ready(t, d.admin); strings.Contains(got, "semantic") {
+	if got := ready(t, d.admin).Text; strings.Contains(got, "semantic") {
 		t.Errorf("/readyz speaks of what nobody takes part in: %q", got)
 	}
 	at := strings.TrimPrefix(d.admin, "http://")

@@ -1,0 +1,6 @@
+//go:build !race
+
+package gateway_test
+
+// raceEnabled says that tests run several times slower.
+const raceEnabled = false
