@@ -15,8 +15,13 @@ import (
 type audited struct {
 	Agrees   bool
 	Accounts []struct {
-		Account     string
-		Spent, Held struct{ Bits string }
+		Account              string
+		Spent, Held, Expired struct {
+			Bits        string
+			Escalations int64
+			UpBytes     int64 `json:"up_bytes"`
+			Money       float64
+		}
 	}
 	Open     map[string]any
 	Problems []string
@@ -107,23 +112,37 @@ func TestOperators(t *testing.T) {
 }
 
 // TestEverythingAddsUp: headers, metrics, balances and journals of edge and
-// origin agree to the millibit.
+// origin agree to the millibit; and so do, to the byte, the headers' bytes up, the
+// journal's, the metrics and the link's own counter, which is what a proxy on the
+// link has seen.
 func TestEverythingAddsUp(t *testing.T) {
-	var originAdmin string
 	d := deploy(t, says("It is dark."), says(story), func(edge, origin tree) {
 		bolt(t, edge)
 		bolt(t, origin)
-		originAdmin = origin["admin"].(tree)["listen"].(string)
 	})
 	var sum tenbit.Bits
+	var up, down int64
 	for range 20 {
-		sum += d.post(t, fresh(open, false)).Meter.Bits
+		m := d.post(t, fresh(open, false)).Meter
+		sum, up, down = sum+m.Bits, up+m.WireUp, down+m.WireDown
 	}
-	spent, held := audit(t, d.admin).of(t, "t:ship")
-	far, farHeld := audit(t, originAdmin).of(t, "t:edge-1")
-	metric := tenbit.Bits(d.metric(t, "tenbit_settled_millibits_total", "ship"))
-	t.Logf("20 answers: headers %v, edge's journal %v, edge's metrics %v, origin's journal %v", sum, spent, metric, far)
-	if sum == 0 || spent != sum || metric != sum || far != sum || held != 0 || farHeld != 0 {
+	near := audit(t, d.admin)
+	spent, held := near.of(t, "t:ship")
+	far, farHeld := audit(t, d.originAt).of(t, "t:edge-1")
+	metric, farMetric := tenbit.Bits(d.metric(t, "tenbit_settled_millibits_total", "ship")), tenbit.Bits(metricAt(t, d.originAt, "tenbit_settled_millibits_total", ""))
+	t.Logf("20 answers: headers %v, edge's journal %v, edge's metrics %v, origin's journal %v and metrics %v", sum, spent, metric, far, farMetric)
+	if sum == 0 || spent != sum || metric != sum || far != sum || farMetric != sum || held != 0 || farHeld != 0 {
 		t.Errorf("they disagree; %v and %v are held", held, farHeld)
+	}
+	journal := near.Accounts[0].Spent.UpBytes
+	proxyUp, proxyDown := d.Link.Bytes()
+	counted := func(dir string) (requests, link int64) {
+		return int64(d.metric(t, "tenbit_request_wire_bytes_total", `direction="`+dir+`"`)), int64(d.metric(t, "tenbit_wire_bytes_total", `connection="remote",direction="`+dir+`"`))
+	}
+	requestsUp, linkUp := counted("up")
+	requestsDown, linkDown := counted("down")
+	t.Logf("bytes up: headers %d, journal %d, metrics %d, the link's counter %d, the proxy %d; down: %d, %d, %d, %d", up, journal, requestsUp, linkUp, proxyUp, down, requestsDown, linkDown, proxyDown)
+	if up == 0 || journal != up || requestsUp != up || linkUp != up || proxyUp != up || requestsDown != down || linkDown != down || proxyDown != down {
+		t.Error("the bytes disagree")
 	}
 }

@@ -45,6 +45,7 @@ func adminOf(m *telemetry.Metrics, o *operator, probes []probe) http.Handler {
 	}))
 	for pattern, h := range map[string]func(*http.Request) (any, error){
 		"GET /tenants": o.list, "GET /tenants/{id}": o.show, "POST /tenants/{id}": o.set, "POST /tenants/{id}/reset": o.reset,
+		"GET /groups": o.listGroups, "POST /groups/{id}": o.setGroup, "POST /groups/{id}/reset": o.resetGroup,
 		"GET /audit": o.audit, "GET /keys": o.listKeys, "POST /keys": o.newKey, "DELETE /keys/{name}": o.revoke,
 	} {
 		mux.Handle(pattern, o.guard(h))
@@ -58,7 +59,8 @@ type operator struct {
 	people *register.Register
 	ledger store
 	secret []byte
-	keys   bool // API keys are made here
+	keys   bool     // API keys are made here
+	groups []string // of the configuration
 
 	semantic bool // tenants may take part in the semantic cache
 }

@@ -64,11 +64,7 @@ func viewOf(t register.Tenant, keys []register.Key, s ledger.State) tenantView {
 	}
 	for _, a := range ledger.AccountsOf(t.Tenant) {
 		for _, w := range a.Windows {
-			used, ends := s.Used(a.Name, w)
-			v.Windows = append(v.Windows, windowView{
-				Unit: w.Unit.String(), Of: a.Name, Limit: shown(w.Unit, w.Limit), Per: w.Per.String(),
-				Used: shown(w.Unit, used), Left: shown(w.Unit, max(w.Limit-used, 0)), Ends: ends.UTC(),
-			})
+			v.Windows = append(v.Windows, windowViewOf(s, a.Name, w))
 		}
 	}
 	for _, k := range keys {
@@ -77,6 +73,14 @@ func viewOf(t register.Tenant, keys []register.Key, s ledger.State) tenantView {
 		}
 	}
 	return v
+}
+
+func windowViewOf(s ledger.State, account string, w tenbit.Window) windowView {
+	used, ends := s.Used(account, w)
+	return windowView{
+		Unit: w.Unit.String(), Of: account, Limit: shown(w.Unit, w.Limit), Per: w.Per.String(),
+		Used: shown(w.Unit, used), Left: shown(w.Unit, max(w.Limit-used, 0)), Ends: ends.UTC(),
+	}
 }
 
 // shown turns the ledger's whole numbers into what people configure.
@@ -153,14 +157,11 @@ func (c change) apply(t *register.Tenant) error {
 	if c.OnEmpty != nil {
 		b.OnEmpty = *c.OnEmpty
 	}
-	for _, w := range c.Windows {
-		per, err := time.ParseDuration(w.Per)
-		if err != nil {
-			return bad("windows: per %q is not a duration such as 24h", w.Per)
-		}
-		b.Windows = append(b.Windows, config.Window{Bits: w.Bits, Escalations: w.Escalations, UpBytes: w.UpBytes, Money: w.Money, Per: per})
+	var err error
+	if b.Windows, err = windowsFrom(c.Windows); err == nil {
+		err = b.Validate("budget")
 	}
-	if err := b.Validate("budget"); err != nil {
+	if err != nil {
 		return bad("%v", err)
 	}
 	made := tenantOf("", b)

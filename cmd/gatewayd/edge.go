@@ -61,7 +61,7 @@ func wireEdge(c config.Edge, log *slog.Logger) (*role, error) {
 	if r.server.TLSConfig, err = edgeTLS(c.TLS, log); err != nil {
 		return nil, err
 	}
-	r.admin = newServer(c.Admin.Listen, adminOf(m, &operator{people: people, ledger: l, secret: []byte(c.Auth.Secret), keys: true, semantic: g.Semantic != nil}, r.probes), log)
+	r.admin = newServer(c.Admin.Listen, adminOf(m, &operator{people: people, ledger: l, secret: []byte(c.Auth.Secret), keys: true, groups: groupIDs(c.Groups), semantic: g.Semantic != nil}, r.probes), log)
 	r.closers = append([]func() error{func() error {
 		wait, cancel := context.WithTimeout(context.Background(), drainTime)
 		defer cancel()

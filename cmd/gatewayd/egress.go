@@ -83,7 +83,7 @@ func originRegister(c config.Origin) register.Options {
 		if len(c.Global.Windows) == 0 {
 			return nil
 		}
-		return []tenbit.Pool{{ID: "all", Windows: windowsOf(c.Global.Windows)}}
+		return []tenbit.Pool{{ID: register.Everybody, Windows: windowsOf(c.Global.Windows)}}
 	}
 	for _, e := range c.Edges {
 		o.Tenants = append(o.Tenants, register.Tenant{Tenant: tenantOf(e.ID, e.Budget)})

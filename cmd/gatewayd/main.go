@@ -25,6 +25,8 @@ usage:
   gatewayd key revoke KEY [-grace D] -config FILE
   gatewayd tenant list|audit -config FILE
   gatewayd tenant show|set|reset ID -config FILE
+  gatewayd group list -config FILE       budgets that tenants share; "global" is everybody's
+  gatewayd group set|reset ID -config FILE
   gatewayd eval -replay FILE... [-max-bits N] [-modes a,b] [-json]   the escalation over recorded answers
   gatewayd eval -live -config FILE QUESTIONS...                      the same with the models of a configuration
   gatewayd codec encode|decode|bench|train
@@ -56,6 +58,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return keyMain(ctx, rest, stdout, stderr)
 	case "tenant":
 		return tenantMain(ctx, rest, stdout, stderr)
+	case "group":
+		return groupMain(ctx, rest, stdout, stderr)
 	case "demo":
 		return demoMain(ctx, rest, stdout, stderr)
 	case "eval":

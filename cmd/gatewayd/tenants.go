@@ -77,7 +77,14 @@ func above(c config.Edge, group string) (out []tenbit.Pool) {
 		}
 	}
 	if len(c.Global.Windows) > 0 {
-		out = append(out, tenbit.Pool{ID: "all", Windows: windowsOf(c.Global.Windows)})
+		out = append(out, tenbit.Pool{ID: register.Everybody, Windows: windowsOf(c.Global.Windows)})
+	}
+	return out
+}
+
+func groupIDs(gs []config.Group) (out []string) {
+	for _, g := range gs {
+		out = append(out, g.ID)
 	}
 	return out
 }

@@ -15,6 +15,9 @@ func (p *problems) tenants(c *Edge) {
 	for i, g := range c.Groups {
 		at := fmt.Sprintf("groups[%d]", i)
 		p.id(at, g.ID, groups)
+		if g.ID == "global" {
+			p.add(at+".id", "\"global\" is everybody's budget")
+		}
 		p.windows(at, g.Windows)
 	}
 	if len(c.Tenants) == 0 {
@@ -89,6 +92,13 @@ func (p *problems) keys(at string, keys []Key) {
 func (b Budget) Validate(at string) error {
 	var p problems
 	p.budget(at, b)
+	return errors.Join(p...)
+}
+
+// ValidateWindows returns all problems of windows.
+func ValidateWindows(at string, ws []Window) error {
+	var p problems
+	p.windows(at, ws)
 	return errors.Join(p...)
 }
 

@@ -36,6 +36,9 @@ type draw struct {
 // AccountOf names a tenant's account.
 func AccountOf(t tenbit.TenantID) string { return "t:" + url.QueryEscape(string(t)) }
 
+// AccountOfPool names the account of a budget over tenants.
+func AccountOfPool(p tenbit.Pool) string { return url.QueryEscape(p.ID) }
+
 // holdID names a hold: ids of different tenants never meet.
 func holdID(t tenbit.TenantID, id string) string {
 	return url.QueryEscape(string(t)) + "/" + url.QueryEscape(id)
@@ -45,7 +48,7 @@ func holdID(t tenbit.TenantID, id string) string {
 func draws(t tenbit.Tenant) []draw {
 	out := []draw{{AccountOf(t.ID), tightest(t.Windows), true}}
 	for _, p := range t.Above {
-		out = append(out, draw{name: url.QueryEscape(p.ID), windows: tightest(p.Windows)})
+		out = append(out, draw{name: AccountOfPool(p), windows: tightest(p.Windows)})
 	}
 	return out
 }

@@ -85,6 +85,7 @@ type Register struct {
 type state struct {
 	tenants map[tenbit.TenantID]Tenant
 	keys    map[Hash]Key
+	shared  map[string][]tenbit.Window // of budgets over tenants, by pool, where an operator changed them
 }
 
 // ErrUnknown says that there is no such tenant or key.
@@ -101,12 +102,13 @@ func New(o Options) *Register {
 const (
 	tenantRecord = "tenant:"
 	keyRecord    = "key:"
+	sharedRecord = "shared:"
 )
 
 // build lays the records over the configuration. What cannot be read disables
 // whom it is about: an operator meant something by it.
 func (r *Register) build(records map[string][]byte) *state {
-	s := &state{tenants: map[tenbit.TenantID]Tenant{}, keys: map[Hash]Key{}}
+	s := &state{tenants: map[tenbit.TenantID]Tenant{}, keys: map[Hash]Key{}, shared: map[string][]tenbit.Window{}}
 	for _, t := range r.Tenants {
 		s.tenants[t.ID] = t
 	}
@@ -123,6 +125,13 @@ func (r *Register) build(records map[string][]byte) *state {
 			t.ID = tenbit.TenantID(id)
 			s.tenants[t.ID] = t
 		}
+		if pool, ok := strings.CutPrefix(name, sharedRecord); ok {
+			var ws []tenbit.Window
+			if err := json.Unmarshal(val, &ws); err != nil {
+				ws = []tenbit.Window{{Per: time.Hour}} // nothing may be bought
+			}
+			s.shared[pool] = ws
+		}
 		if digits, ok := strings.CutPrefix(name, keyRecord); ok {
 			var h Hash
 			if h.UnmarshalText([]byte(digits)) != nil {
@@ -138,13 +147,42 @@ func (r *Register) build(records map[string][]byte) *state {
 		}
 	}
 	for id, t := range s.tenants {
-		t.Above = nil
-		if r.Above != nil {
-			t.Above = r.Above(t.Group)
-		}
+		t.Above = r.over(s, t.Group)
 		s.tenants[id] = t
 	}
 	return s
+}
+
+// Everybody is the pool over all tenants.
+const Everybody = "all"
+
+// over are the budgets over a tenant of a group, as they are in force.
+func (r *Register) over(s *state, group string) []tenbit.Pool {
+	var out []tenbit.Pool
+	if r.Above != nil {
+		out = slices.Clone(r.Above(group))
+	}
+	if ws := s.shared[Everybody]; len(ws) > 0 && !slices.ContainsFunc(out, func(p tenbit.Pool) bool { return p.ID == Everybody }) {
+		out = append(out, tenbit.Pool{ID: Everybody}) // the configuration has none
+	}
+	for i, p := range out {
+		if ws, ok := s.shared[p.ID]; ok {
+			out[i].Windows = ws
+		}
+	}
+	return out
+}
+
+// Over are the budgets over a tenant of a group.
+func (r *Register) Over(group string) []tenbit.Pool { return r.over(r.now.Load(), group) }
+
+// SetShared puts windows of a pool in force.
+func (r *Register) SetShared(ctx context.Context, pool string, ws []tenbit.Window) error {
+	val, err := json.Marshal(ws)
+	if err != nil {
+		return fmt.Errorf("write a pool: %w", err)
+	}
+	return r.record(ctx, sharedRecord+pool, val)
 }
 
 // Refresh reads the records.
