@@ -262,7 +262,8 @@ func TestPairs(t *testing.T) {
 			}
 			all.calls = len(large.Calls()) - before
 			t.Logf("%v; bits: %.1f a hit, %.0f otherwise", &all, mean(hits), mean(misses))
-			if errs <= rate && float64(all.wrong) > rate*float64(all.hits) {
+			enough := errs == 0 || !raceEnabled // hits for one error of the judge's
+			if errs <= rate && enough && float64(all.wrong) > rate*float64(all.hits) {
 				t.Errorf("%d of %d hits are wrong, over the configured %v", all.wrong, all.hits, rate)
 			}
 			if errs == 0 && (all.wrong > 0 || all.found < all.same/2) {
