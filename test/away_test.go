@@ -49,7 +49,7 @@ func TestRedisAwayUnderLoad(t *testing.T) {
 			d := deploy(t, says("It is dark."), says(story), func(edge, _ tree) {
 				edge.set("log", "info")
 				edge.set("limits.active", 10_000) // a machine that stands still for a second fails no request
-				edge.set("policy.confidence", 0) // local answers are good enough
+				edge.set("policy.confidence", 0)  // local answers are good enough
 				edge.set("cache.redis.addr", s.Addr)
 				edge.set("ledger.kind", "redis")
 				edge.set("ledger.redis.addr", s.Addr)
