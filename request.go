@@ -3,7 +3,9 @@ package tenbit
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -75,9 +77,7 @@ func ReadRequest(body []byte) (Request, map[string]json.RawMessage, error) {
 	if err := r.parse(fields); err != nil {
 		return Request{}, nil, err
 	}
-	if r.Body, err = canonicalJSON(body); err != nil {
-		return Request{}, nil, &RequestError{Msg: "We could not parse the JSON body of your request."}
-	}
+	r.Body = canonicalFields(fields, asked(fields))
 	return r, fields, nil
 }
 
@@ -88,37 +88,50 @@ func ParseFields(body []byte) (map[string]json.RawMessage, error) {
 	if depth(body) > maxDepth {
 		return nil, &RequestError{Msg: fmt.Sprintf("The body is nested more than %d levels deep.", maxDepth)}
 	}
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(body, &fields); err != nil || fields == nil {
-		return nil, &RequestError{Msg: "We could not parse the JSON body of your request: it must be one JSON object."}
+	if json.Valid(body) {
+		if fields, ok := object(body); ok {
+			return fields, nil
+		}
 	}
-	return fields, nil
+	return nil, &RequestError{Msg: "We could not parse the JSON body of your request: it must be one JSON object."}
 }
 
 // WithModel returns the request for another model's name, and with other
 // top-level fields set; a nil value removes the field.
 func (r Request) WithModel(model string, set map[string]any) (Request, error) {
-	var fields map[string]any
-	dec := json.NewDecoder(bytes.NewReader(r.Body))
-	dec.UseNumber()
-	if err := dec.Decode(&fields); err != nil {
-		return Request{}, fmt.Errorf("read a canonical request: %w", err)
-	}
 	if model != "" {
-		fields["model"] = model
-	}
-	for k, v := range set {
-		if v == nil {
-			delete(fields, k)
-			continue
+		set = maps.Clone(set)
+		if set == nil {
+			set = map[string]any{}
 		}
-		fields[k] = v
+		set["model"] = model
 	}
-	body, err := json.Marshal(fields)
+	body, err := r.BodyWith(set)
 	if err != nil {
-		return Request{}, fmt.Errorf("write a request: %w", err)
+		return Request{}, err
 	}
 	return ParseRequest(body)
+}
+
+// BodyWith is the canonical body with other top-level fields set, also those of
+// the delivery; a nil value removes the field.
+func (r Request) BodyWith(set map[string]any) ([]byte, error) {
+	fields, ok := object(r.Body)
+	if !ok {
+		return nil, errors.New("read a canonical request: not an object")
+	}
+	for name, v := range set {
+		if v == nil {
+			delete(fields, name)
+			continue
+		}
+		raw, err := json.Marshal(v)
+		if err != nil {
+			return nil, fmt.Errorf("write the field %s of a request: %w", name, err)
+		}
+		fields[name] = raw
+	}
+	return canonicalFields(fields, maps.Keys(fields)), nil
 }
 
 // Prompt is the text that both ends prime their codec with: roles and texts in
@@ -172,25 +185,4 @@ func depth(body []byte) int {
 		}
 	}
 	return deepest
-}
-
-// canonicalJSON leaves out the fields of the delivery, sorts keys at every level
-// and keeps numbers as they are written.
-func canonicalJSON(body []byte) ([]byte, error) {
-	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.UseNumber()
-	var v map[string]any
-	if err := dec.Decode(&v); err != nil {
-		return nil, err
-	}
-	for _, k := range delivery {
-		delete(v, k)
-	}
-	var out bytes.Buffer
-	enc := json.NewEncoder(&out)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
 }

@@ -29,7 +29,7 @@ var bounded = []struct {
 }
 
 func (r *Request) parse(fields map[string]json.RawMessage) error {
-	if err := json.Unmarshal(fields["model"], &r.Model); err != nil || r.Model == "" {
+	if r.Model, _ = str(fields["model"]); r.Model == "" {
 		return &RequestError{Param: "model", Msg: "You must provide a model, as a string."}
 	}
 	if err := r.parseMessages(fields["messages"]); err != nil {
@@ -53,27 +53,31 @@ func (r *Request) parse(fields map[string]json.RawMessage) error {
 }
 
 func (r *Request) parseMessages(raw json.RawMessage) error {
-	var list []map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &list); err != nil || len(list) == 0 {
+	list := array(raw)
+	if len(list) == 0 {
 		return &RequestError{Param: "messages", Msg: "Expected a non-empty array of message objects."}
 	}
-	for i, m := range list {
-		at := fmt.Sprintf("messages[%d]", i)
-		var role string
-		if err := json.Unmarshal(m["role"], &role); err != nil || !slices.Contains(roles, role) {
-			return &RequestError{Param: at + ".role", Msg: "Expected one of " + strings.Join(roles, ", ") + "."}
+	r.Messages = make([]RequestMessage, 0, len(list))
+	for i, raw := range list {
+		m, ok := object(raw)
+		if !ok {
+			return &RequestError{Param: fmt.Sprintf("messages[%d]", i), Msg: "Expected a message object."}
+		}
+		role, _ := str(m["role"])
+		if !slices.Contains(roles, role) {
+			return &RequestError{Param: fmt.Sprintf("messages[%d].role", i), Msg: "Expected one of " + strings.Join(roles, ", ") + "."}
 		}
 		content, ok := given(m, "content")
 		if !ok {
 			if role != "assistant" {
-				return &RequestError{Param: at + ".content", Msg: "Expected a string or an array of content parts."}
+				return &RequestError{Param: fmt.Sprintf("messages[%d].content", i), Msg: "Expected a string or an array of content parts."}
 			}
 			r.Messages = append(r.Messages, RequestMessage{Role: role})
 			continue
 		}
 		text, err := contentText(content)
 		if err != nil {
-			return &RequestError{Param: at + ".content", Msg: err.Error()}
+			return &RequestError{Param: fmt.Sprintf("messages[%d].content", i), Msg: err.Error()}
 		}
 		r.Messages = append(r.Messages, RequestMessage{Role: role, Text: text})
 	}
@@ -81,8 +85,7 @@ func (r *Request) parseMessages(raw json.RawMessage) error {
 }
 
 func contentText(raw json.RawMessage) (string, error) {
-	var s string
-	if json.Unmarshal(raw, &s) == nil {
+	if s, ok := str(raw); ok {
 		return s, nil
 	}
 	var parts []struct {
