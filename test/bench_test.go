@@ -153,11 +153,12 @@ func BenchmarkEdge(b *testing.B) {
 		}
 		times[name] = append(times[name], d)
 	}
-	for n := 1; b.Loop(); n++ {
-		for kind, stream := range map[string]bool{"plain": false, "stream": true} {
-			take(kind+" direct", y.direct, sea(n, stream))
-			take(kind+" floor", y.floor, sea(n, stream))
-			take(kind+" edge", y.edge, sea(n, stream))
+	for n := 1; b.Loop(); n += 2 { // what answered a whole one would be in the cache for a stream
+		for kind, seed := range map[string]int{"plain": n, "stream": n + 1} {
+			stream := kind == "stream"
+			take(kind+" direct", y.direct, sea(seed, stream))
+			take(kind+" floor", y.floor, sea(seed, stream))
+			take(kind+" edge", y.edge, sea(seed, stream))
 		}
 		take("cached", y.edge, sea(0, false))
 	}
