@@ -15,14 +15,16 @@ type Key struct {
 }
 
 // KeyOf makes the key; the tenant's length goes before it, so that no tenant
-// and request can pass for another pair.
-func KeyOf(t tenbit.TenantID, body []byte) Key {
+// and request can pass for another pair. The parts of a request count as one.
+func KeyOf(t tenbit.TenantID, parts ...[]byte) Key {
 	h := sha256.New()
 	var n [8]byte
 	binary.BigEndian.PutUint64(n[:], uint64(len(t)))
 	h.Write(n[:])
 	h.Write([]byte(t))
-	h.Write(body)
+	for _, part := range parts {
+		h.Write(part)
+	}
 	k := Key{tenant: t}
 	h.Sum(k.sum[:0])
 	return k
@@ -31,5 +33,5 @@ func KeyOf(t tenbit.TenantID, body []byte) Key {
 // With is the key of something else that belongs to the entry, such as its
 // stream.
 func (k Key) With(what string) Key {
-	return KeyOf(k.tenant, append([]byte(what+"\n"), k.sum[:]...))
+	return KeyOf(k.tenant, []byte(what+"\n"), k.sum[:])
 }

@@ -59,15 +59,17 @@ func (g *Gateway) leftNow(ctx context.Context, c *call) (tenbit.Bits, error) {
 
 // set writes the fields as headers, or as trailers with http.TrailerPrefix.
 func (f fields) set(h http.Header, prefix string) {
-	for k, v := range map[string]string{
-		"X-Tenbit-Route": string(f.Route), "X-Tenbit-Bits": f.Bits,
-		"X-Tenbit-Wire-Up": strconv.FormatInt(f.WireUp, 10), "X-Tenbit-Wire-Down": strconv.FormatInt(f.WireDown, 10),
-		"X-Tenbit-Budget-Left": f.Left, "X-Tenbit-Degraded": f.Degraded,
-	} {
-		if v != "" {
-			h.Set(prefix+k, v)
+	set := func(name, value string) {
+		if value != "" {
+			h.Set(prefix+name, value)
 		}
 	}
+	set("X-Tenbit-Route", string(f.Route))
+	set("X-Tenbit-Bits", f.Bits)
+	set("X-Tenbit-Wire-Up", strconv.FormatInt(f.WireUp, 10))
+	set("X-Tenbit-Wire-Down", strconv.FormatInt(f.WireDown, 10))
+	set("X-Tenbit-Budget-Left", f.Left)
+	set("X-Tenbit-Degraded", f.Degraded)
 }
 
 // comment is the SSE comment that closes a stream.

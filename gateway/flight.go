@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -31,25 +32,27 @@ type flights struct {
 	wg  sync.WaitGroup // walks that have not ended
 }
 
-// join finds the walk for key or starts it with walk, which runs until it
-// returns or the last who waits has left. Whoever waits is woken by wake, which
-// has room for one. The last result is false for all but the one who started
-// it: that one is told the cost.
-func (fs *flights) join(ctx context.Context, key cache.Key, share bool, wake chan struct{}, walk func(context.Context, tenbit.Sink) (tenbit.Answer, error)) (*flight, bool) {
+// join finds the walk for key, or makes one of walk. run is nil for all but the
+// one who makes it: that one must call it, is told the cost, and whoever else
+// waits is told the answer. It returns when the walk has ended, also where the
+// last who waits has left. Whoever waits is woken by wake, which has room for one.
+func (fs *flights) join(ctx context.Context, key cache.Key, share bool, wake chan struct{}, walk func(context.Context, tenbit.Sink) (tenbit.Answer, error)) (f *flight, run func()) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	if f := fs.all[key]; share && f != nil && f.enter(wake) {
-		return f, false
+		return f, nil
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	f := &flight{cancel: cancel, waiting: map[chan struct{}]int{wake: 1}}
+	f = &flight{cancel: cancel, waiting: map[chan struct{}]int{wake: 1}}
 	if share {
 		if fs.all == nil {
 			fs.all = map[cache.Key]*flight{}
 		}
 		fs.all[key] = f
 	}
-	fs.wg.Go(func() {
+	fs.wg.Add(1)
+	return f, func() {
+		defer fs.wg.Done()
 		defer cancel()
 		a, err := guarded(ctx, f.write, walk)
 		fs.mu.Lock()
@@ -58,8 +61,7 @@ func (fs *flights) join(ctx context.Context, key cache.Key, share bool, wake cha
 		}
 		fs.mu.Unlock()
 		f.finish(a, err)
-	})
-	return f, true
+	}
 }
 
 // guarded keeps a walk that panics from ending the process: it is one request's.
@@ -106,9 +108,10 @@ func (f *flight) leave(wake chan struct{}) {
 
 func (f *flight) write(text string) error {
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	f.text.WriteString(text)
 	f.signal()
+	f.mu.Unlock()
+	runtime.Gosched() // whoever waits for text goes before the model's next
 	return nil
 }
 

@@ -35,6 +35,15 @@ func (w *walks) walk(ctx context.Context, sink tenbit.Sink) (tenbit.Answer, erro
 
 func newWake() chan struct{} { return make(chan struct{}, 1) }
 
+// depart joins as streams do, whose walks run by themselves.
+func depart(ctx context.Context, fs *flights, key cache.Key, share bool, wake chan struct{}, w *walks) (f *flight, first bool) {
+	f, run := fs.join(ctx, key, share, wake, w.walk)
+	if run != nil {
+		go run() // ends with the walk
+	}
+	return f, run != nil
+}
+
 // ended waits for the end of a flight and returns how it was.
 func ended(f *flight, wake chan struct{}) (string, error) {
 	for {
@@ -56,7 +65,7 @@ func TestTheLastToLeaveCancels(t *testing.T) {
 		var f *flight
 		for i, wake := range wakes {
 			ctx, leave := context.WithCancel(t.Context())
-			got, first := fs.join(ctx, key, true, wake, w.walk)
+			got, first := depart(ctx, &fs, key, true, wake, w)
 			leave() // the starter's own context is not the walk's
 			if f = got; first != (i == 0) {
 				t.Errorf("%d: first is %v", i, first)
@@ -76,9 +85,9 @@ func TestTheLastToLeaveCancels(t *testing.T) {
 		}
 		// Who comes while it ends starts anew, and isn't disturbed by its end.
 		wake := newWake()
-		again, first := fs.join(t.Context(), key, true, wake, w.walk)
+		again, first := depart(t.Context(), &fs, key, true, wake, w)
 		time.Sleep(2 * time.Second)
-		other, alsoFirst := fs.join(t.Context(), key, true, wake, w.walk)
+		other, alsoFirst := depart(t.Context(), &fs, key, true, wake, w)
 		if !first || alsoFirst || again == f || other != again {
 			t.Errorf("after the last has left: first %v and %v, the old flight %v, the same flight %v", first, alsoFirst, again == f, other == again)
 		}
@@ -106,8 +115,8 @@ func TestFlightGoesOnWithoutItsStarter(t *testing.T) {
 		w := &walks{ends: make(chan string)}
 		key := cache.KeyOf("t", []byte("q"))
 		starter, stays := newWake(), newWake()
-		f, _ := fs.join(t.Context(), key, true, starter, w.walk)
-		fs.join(t.Context(), key, true, stays, w.walk)
+		f, _ := depart(t.Context(), &fs, key, true, starter, w)
+		depart(t.Context(), &fs, key, true, stays, w)
 		f.leave(starter)
 		w.ends <- "said"
 		if text, err := ended(f, stays); text != "said" || err != nil {
@@ -143,7 +152,7 @@ func TestWhatIsNotShared(t *testing.T) {
 			{"one that keeps to itself", key, false, true},
 			{"the same after it", key, true, false},
 		} {
-			f, first := fs.join(t.Context(), tt.key, tt.share, wake, w.walk)
+			f, first := depart(t.Context(), &fs, tt.key, tt.share, wake, w)
 			all = append(all, f)
 			if first != tt.first {
 				t.Errorf("%s: first is %v, want %v", tt.name, first, tt.first)

@@ -66,7 +66,7 @@ func open(t *testing.T, local, large policy.Model, change func(*gateway.Gateway,
 }
 
 // wired is open without a server, for tests with a clock of their own.
-func wired(t *testing.T, local, large policy.Model, change func(*gateway.Gateway, *tenbit.Tenant)) *bench {
+func wired(t testing.TB, local, large policy.Model, change func(*gateway.Gateway, *tenbit.Tenant)) *bench {
 	t.Helper()
 	b := &bench{ledger: &ledger.Memory{}, log: new(bytes.Buffer)}
 	b.tenant = tenbit.Tenant{ID: "t", MaxRequest: 1 << 30, OnEmpty: tenbit.EmptyLocal, Windows: []tenbit.Window{{Limit: 1 << 40, Per: 1000 * time.Hour}}}

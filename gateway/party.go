@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"sync"
 
 	"tenbit"
 )
@@ -42,6 +43,8 @@ type party struct {
 	flights []*flight
 	first   []bool        // who started its flight pays
 	wake    chan struct{} // something has changed
+	own     func()        // the walk that is left to wait; nil: all run
+	left    sync.Once
 }
 
 // depart starts the walks of a task, or joins equal ones.
@@ -58,13 +61,20 @@ func (g *Gateway) depart(ctx context.Context, c *call, t task) *party {
 			// Streams are walked with a sink of their own and shared with streams only.
 			key = key.With("stream")
 		}
-		f, first := g.flights.join(ctx, key, !o.NoStore && !o.NoCache, p.wake, func(ctx context.Context, sink tenbit.Sink) (tenbit.Answer, error) {
+		f, run := g.flights.join(ctx, key, !o.NoStore && !o.NoCache, p.wake, func(ctx context.Context, sink tenbit.Sink) (tenbit.Answer, error) {
 			if t.deliver.Stream {
 				o.Sink = sink
 			}
 			return g.walk(ctx, o)
 		})
-		p.flights, p.first = append(p.flights, f), append(p.first, first)
+		p.flights, p.first = append(p.flights, f), append(p.first, run != nil)
+		switch {
+		case run == nil:
+		case t.deliver.Stream || len(t.orders) > 1:
+			go run() // ends with the walk
+		default: // there is nothing to do beside it
+			p.own = run
+		}
 	}
 	c.answers = make([]tenbit.Answer, len(p.flights))
 	return p
@@ -72,13 +82,21 @@ func (g *Gateway) depart(ctx context.Context, c *call, t task) *party {
 
 // leave gives up waiting.
 func (p *party) leave() {
-	for _, f := range p.flights {
-		f.leave(p.wake)
-	}
+	p.left.Do(func() {
+		for _, f := range p.flights {
+			f.leave(p.wake)
+		}
+	})
 }
 
 // wait waits for the end of all walks and fails with the first that does.
 func (p *party) wait(ctx context.Context, c *call) error {
+	if p.own != nil {
+		stop := context.AfterFunc(ctx, p.leave) // ends the walk, unless others wait for it
+		if p.own(); !stop() {
+			return context.Cause(ctx)
+		}
+	}
 	for i := 0; i < len(p.flights); {
 		if _, done := p.flights[i].next(0); done {
 			if err := p.end(i, c); err != nil {

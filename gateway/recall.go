@@ -2,7 +2,7 @@ package gateway
 
 import (
 	"context"
-	"fmt"
+	"strconv"
 
 	"tenbit"
 	"tenbit/cache"
@@ -15,21 +15,24 @@ func (g *Gateway) key(o Order) cache.Key {
 	if o.known != nil {
 		return *o.known
 	}
-	return cache.KeyOf(o.Tenant.ID, append([]byte(g.terms(o)), anonymous(o.Request.Body)...))
+	return cache.KeyOf(o.Tenant.ID, g.terms(o), anonymous(o.Request.Body))
 }
 
 // terms are what decides on an order's answer beside the tenant and the request.
-func (g *Gateway) terms(o Order) string {
-	terms := fmt.Sprintf("%q %t", g.Version, o.Tenant.Lossy)
-	if o.Tenant.Confidence != nil {
-		terms += fmt.Sprintf(" confidence %v", *o.Tenant.Confidence)
+func (g *Gateway) terms(o Order) []byte {
+	terms := strconv.AppendInt(make([]byte, 0, 64+len(g.Version)), int64(len(g.Version)), 10)
+	terms = strconv.AppendBool(append(append(terms, ' '), g.Version...), o.Tenant.Lossy)
+	if c := o.Tenant.Confidence; c != nil {
+		terms = strconv.AppendFloat(append(terms, " confidence "...), *c, 'g', -1, 64)
 	}
+	terms = append(terms, " limit "...)
 	if o.narrow {
-		terms += fmt.Sprintf(" limit %d %d", o.MaxBits+o.spent, o.Modes&g.Modes)
+		terms = strconv.AppendInt(terms, int64(o.MaxBits+o.spent), 10)
+		terms = strconv.AppendUint(append(terms, ' '), uint64(o.Modes&g.Modes), 10)
 	} else {
-		terms += fmt.Sprintf(" limit %d", o.Tenant.MaxRequest) // also of each of several choices
+		terms = strconv.AppendInt(terms, int64(o.Tenant.MaxRequest), 10) // also of each of several choices
 	}
-	return terms + "\n"
+	return append(terms, '\n')
 }
 
 // recall looks for the tenant's own answer to the same canonical request.

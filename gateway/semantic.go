@@ -32,7 +32,7 @@ func (g *Gateway) near(ctx context.Context, o Order) *cache.Near {
 	if !ok {
 		return nil
 	}
-	n := g.Semantic.Ask(ctx, o.Tenant.ID, append([]byte(g.terms(o)), anonymous(surroundings)...), question)
+	n := g.Semantic.Ask(ctx, o.Tenant.ID, append(g.terms(o), anonymous(surroundings)...), question)
 	if n != nil && !o.NoCache {
 		g.Semantic.Find(ctx, n)
 	}

@@ -107,6 +107,8 @@ func (st *streaming) say(i int, p piece) error {
 	return st.speaker.text(i, p)
 }
 
+// open tells what goes before all text. It leaves together with what follows, which
+// is at hand: on its own it would wake the client for nothing.
 func (st *streaming) open() (err error) {
 	if st.speaker != nil {
 		return nil
@@ -115,7 +117,9 @@ func (st *streaming) open() (err error) {
 	h.Set("Content-Type", "text/event-stream; charset=utf-8")
 	h.Set("Cache-Control", "no-cache")
 	h.Set("X-Accel-Buffering", "no")
+	st.s.held = true
 	st.speaker, err = st.voice.speak(st.s)
+	st.s.held = false
 	return err
 }
 
@@ -166,6 +170,7 @@ type events struct {
 	c       *call
 	usage   bool   // is asked for
 	closing []byte // the meter's comment, which goes before the last event
+	held    bool   // what is written waits for what follows
 }
 
 // data writes one event without a name.
@@ -186,6 +191,9 @@ func (s *events) event(name string, v any) error {
 func (s *events) write(b []byte) error {
 	if _, err := s.w.Write(b); err != nil {
 		return fmt.Errorf("write to the client: %w", err)
+	}
+	if s.held {
+		return nil
 	}
 	return s.ctl.Flush()
 }

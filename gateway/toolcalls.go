@@ -27,8 +27,11 @@ type toolCall struct {
 
 // callsOf reads the tool calls of a message.
 func callsOf(m tenbit.Message) []toolCall {
+	if len(m.ToolCalls) == 0 {
+		return nil
+	}
 	var raw []json.RawMessage
-	if len(m.ToolCalls) == 0 || json.Unmarshal(m.ToolCalls, &raw) != nil {
+	if json.Unmarshal(m.ToolCalls, &raw) != nil {
 		return nil
 	}
 	calls := make([]toolCall, len(raw))
