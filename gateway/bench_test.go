@@ -33,7 +33,7 @@ func (talker) Complete(_ context.Context, _ tenbit.Request, s tenbit.Sampling) (
 // BenchmarkChat is what a request costs beside the network and the model.
 func BenchmarkChat(b *testing.B) {
 	w := wired(b, talker{}, fake.Says(""), func(g *gateway.Gateway, _ *tenbit.Tenant) {
-		g.Remote = nil
+		g.Remote, g.LedgerNear = nil, true
 		g.Log = slog.New(slog.DiscardHandler)
 	})
 	h := w.g.Handler()

@@ -71,6 +71,7 @@ type Gateway struct {
 	Log       *slog.Logger
 	Tariff    Tariff // of the large model; zero: money is not counted
 
+	LedgerNear bool // the ledger is in this process: nobody waits for what it says
 	LocalDown  LocalDown
 	Worth      *policy.Worth // which drafts of open questions go up; nil: all
 	Rounds     int           // of questions about a draft, each a call of the large model; 0: one

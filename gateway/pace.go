@@ -31,7 +31,7 @@ func (g *Gateway) paced(w http.ResponseWriter, r *http.Request, c *call, h func(
 		return err.Error
 	}
 	c.held = append(c.held, func() { g.paces.leave(c.tenant) })
-	if g.Ledger != nil && r.Method == http.MethodPost {
+	if g.Ledger != nil && !g.LedgerNear && r.Method == http.MethodPost {
 		look := lookAhead(r.Context(), g.Ledger, c.tenant)
 		c.left = look.wait
 		defer look.end()

@@ -44,7 +44,7 @@ func wireEdge(c config.Edge, log *slog.Logger) (*role, error) {
 	if err != nil {
 		return nil, err
 	}
-	g.Ledger = l
+	g.Ledger, g.LedgerNear = l, c.Ledger.Kind != "redis"
 	people, err := r.register(registerOf(c), l)
 	if err != nil {
 		return nil, err
