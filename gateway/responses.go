@@ -47,7 +47,10 @@ func (g *Gateway) responses(w http.ResponseWriter, r *http.Request, c *call) err
 	}
 	o, d, err := g.order(r, c, b)
 	if err != nil {
-		return renamed(err)
+		return in.renamed(err)
+	}
+	if len(in.offers.out) > 0 {
+		w.Header().Set("X-Tenbit-Left-Out", strings.Join(in.offers.out, ", "))
 	}
 	d.Stream = in.Stream
 	v := responseVoice{in: in, keep: func(answered map[string]any, said []json.RawMessage) {
@@ -66,7 +69,7 @@ var renames = []struct{ chat, response string }{
 }
 
 // renamed names the field as the client did.
-func renamed(err error) error {
+func (in responseRequest) renamed(err error) error {
 	var bad *tenbit.RequestError
 	e := new(Error)
 	switch {
@@ -78,9 +81,10 @@ func renamed(err error) error {
 	for _, n := range renames {
 		if rest, ok := strings.CutPrefix(e.Param, n.chat); ok {
 			e.Param = n.response + rest
-			break
+			return e
 		}
 	}
+	e.Param = in.offers.param(e.Param)
 	return e
 }
 

@@ -13,6 +13,7 @@ type inputItem struct {
 	ID        string          `json:"id"`
 	CallID    string          `json:"call_id"`
 	Name      string          `json:"name"`
+	Namespace string          `json:"namespace"`
 	Arguments string          `json:"arguments"`
 	Input     string          `json:"input"`  // of a custom tool
 	Output    json.RawMessage `json:"output"` // of a call
@@ -73,9 +74,9 @@ func (t *turns) add(item inputItem, at string) error {
 		}
 		*t = append(*t, map[string]any{"role": item.Role, "content": content})
 	case "function_call":
-		t.call(map[string]any{"id": item.CallID, "type": "function", "function": map[string]string{"name": item.Name, "arguments": item.Arguments}})
+		t.call(map[string]any{"id": item.CallID, "type": "function", "function": map[string]string{"name": spaced(item.Namespace, item.Name), "arguments": item.Arguments}})
 	case "custom_tool_call":
-		t.call(map[string]any{"id": item.CallID, "type": "custom", "custom": map[string]string{"name": item.Name, "input": item.Input}})
+		t.call(map[string]any{"id": item.CallID, "type": "custom", "custom": map[string]string{"name": spaced(item.Namespace, item.Name), "input": item.Input}})
 	case "function_call_output", "custom_tool_call_output":
 		content, err := partsOf(item.Output, at+".output")
 		if err != nil {

@@ -42,23 +42,6 @@ func (v responseVoice) begun(c *call) map[string]any {
 	return out
 }
 
-// tools are the tools as they were given, with what is the default elsewhere.
-func (in responseRequest) tools() []any {
-	out := []any{}
-	for _, t := range in.Tools {
-		t = without(t, "")
-		if t["type"] == "function" {
-			for _, k := range []string{"strict", "parameters"} {
-				if _, ok := t[k]; !ok {
-					t[k] = nil
-				}
-			}
-		}
-		out = append(out, t)
-	}
-	return out
-}
-
 func (in responseRequest) text() map[string]any {
 	out := map[string]any{"format": map[string]any{"type": "text"}, "verbosity": "medium"}
 	if in.Text != nil && in.Text.Format != nil {
@@ -73,7 +56,7 @@ func (in responseRequest) text() map[string]any {
 // object is the response with its answer.
 func (v responseVoice) object(c *call, a tenbit.Answer) map[string]any {
 	out := v.begun(c)
-	out["output"], out["status"], out["completed_at"] = items(c, a), "completed", time.Now().Unix()
+	out["output"], out["status"], out["completed_at"] = v.items(c, a), "completed", time.Now().Unix()
 	switch a.Finish {
 	case tenbit.FinishLength:
 		out["status"], out["completed_at"], out["incomplete_details"] = "incomplete", nil, map[string]string{"reason": "max_output_tokens"}
@@ -89,8 +72,8 @@ func (v responseVoice) object(c *call, a tenbit.Answer) map[string]any {
 }
 
 // items are the output of an answer: its message and its calls.
-func items(c *call, a tenbit.Answer) []any {
-	calls := toolCallsOf(a)
+func (v responseVoice) items(c *call, a tenbit.Answer) []any {
+	calls := v.in.offers.calls(a)
 	out := []any{}
 	if a.Message.Content != "" || a.Message.Refusal != "" || len(calls) == 0 {
 		out = append(out, messageItem(c, a))
@@ -161,11 +144,8 @@ type outputCall struct {
 		Name  string `json:"name"`
 		Input string `json:"input"`
 	} `json:"custom"`
-}
 
-func toolCallsOf(a tenbit.Answer) (calls []outputCall) {
-	_ = json.Unmarshal(a.Message.ToolCalls, &calls) // nil has none
-	return calls
+	Namespace string `json:"-"`
 }
 
 // item is the call as the response's output has it; without its arguments while
@@ -176,13 +156,21 @@ func (t outputCall) item(c *call, n int, status string) map[string]any {
 		if status == "in_progress" {
 			out["input"] = ""
 		}
-		return out
+		return t.within(out)
 	}
 	out := map[string]any{"id": itemID("fc", c, n), "type": "function_call", "status": status, "call_id": t.ID, "name": t.Function.Name, "arguments": t.Function.Arguments}
 	if status == "in_progress" {
 		out["arguments"] = ""
 	}
-	return out
+	return t.within(out)
+}
+
+// within adds the namespace, where there is one.
+func (t outputCall) within(item map[string]any) map[string]any {
+	if t.Namespace != "" {
+		item["namespace"] = t.Namespace
+	}
+	return item
 }
 
 // saidBy is the answer as a message of the conversation that goes on.

@@ -36,6 +36,7 @@ type responseRequest struct {
 	} `json:"text"`
 
 	fields map[string]json.RawMessage
+	offers offers
 }
 
 func readResponse(body []byte) (in responseRequest, err error) {
@@ -62,7 +63,8 @@ func readResponse(body []byte) (in responseRequest, err error) {
 	case in.Truncation != "" && in.Truncation != "disabled":
 		return in, invalid("truncation", "unsupported_value", "Only disabled is supported.")
 	}
-	return in, nil
+	in.offers, err = offersOf(in.Tools)
+	return in, err
 }
 
 // includes are what OpenAI's schema names: all but the last ask for more of items
@@ -78,10 +80,11 @@ func (in responseRequest) logProbs() bool {
 	return in.TopLogProbs > 0 || slices.Contains(in.Include, "message.output_text.logprobs")
 }
 
-// own are the fields that a chat does not have, or has by another name.
+// own are the fields that a chat does not have, or has by another name, and what
+// Codex says of itself with each turn.
 var own = []string{
 	"input", "instructions", "previous_response_id", "tools", "tool_choice", "max_output_tokens", "stream", "stream_options", "background",
-	"conversation", "prompt", "truncation", "context_management", "include", "top_logprobs", "reasoning", "text", "max_tool_calls",
+	"conversation", "prompt", "truncation", "context_management", "include", "top_logprobs", "reasoning", "text", "max_tool_calls", "client_metadata",
 }
 
 // chat is the body of the chat completion request.
@@ -109,7 +112,7 @@ func (in responseRequest) chat(messages []json.RawMessage) ([]byte, error) {
 	if in.Text != nil {
 		in.chatText(out)
 	}
-	if err := in.chatTools(out); err != nil {
+	if err := in.offers.chat(in.ToolChoice, out); err != nil {
 		return nil, err
 	}
 	b, err := json.Marshal(out)
@@ -136,44 +139,6 @@ func (in responseRequest) chatText(out map[string]any) {
 	default:
 		out["response_format"] = f
 	}
-}
-
-// chatTools puts the tools and the choice among them as a chat has them.
-func (in responseRequest) chatTools(out map[string]any) error {
-	var tools []any
-	for i, t := range in.Tools {
-		kind, _ := t["type"].(string)
-		if kind != "function" && kind != "custom" {
-			return invalid(fmt.Sprintf("tools[%d].type", i), "unsupported_value", "Only functions and custom tools are supported.")
-		}
-		tools = append(tools, map[string]any{"type": kind, kind: without(t, "type")})
-	}
-	if len(tools) > 0 {
-		out["tools"] = tools
-	}
-	if len(in.ToolChoice) == 0 || string(in.ToolChoice) == "null" {
-		return nil
-	}
-	var c struct {
-		Type, Name, Mode string
-		Tools            []map[string]any
-	}
-	switch err := json.Unmarshal(in.ToolChoice, &c); {
-	case err != nil || c.Type == "": // a string, or what the chat refuses
-		out["tool_choice"] = in.ToolChoice
-	case c.Type == "function":
-		out["tool_choice"] = map[string]any{"type": c.Type, c.Type: map[string]string{"name": c.Name}}
-	case c.Type == "allowed_tools":
-		var allowed []any
-		for _, t := range c.Tools {
-			kind, _ := t["type"].(string)
-			allowed = append(allowed, map[string]any{"type": kind, kind: without(t, "type")})
-		}
-		out["tool_choice"] = map[string]any{"type": c.Type, c.Type: map[string]any{"mode": c.Mode, "tools": allowed}}
-	default:
-		return invalid("tool_choice.type", "unsupported_value", "Expected function or allowed_tools.")
-	}
-	return nil
 }
 
 func without(m map[string]any, name string) map[string]any {

@@ -79,7 +79,7 @@ func (e *responseEvents) text(_ int, p piece) error {
 // end closes the message, if there is one, and tells the calls.
 func (e *responseEvents) end(_ int, a tenbit.Answer) error {
 	e.answer = a
-	calls := toolCallsOf(a)
+	calls := e.v.in.offers.calls(a)
 	if e.opened || a.Message.Refusal != "" || len(calls) == 0 {
 		if err := e.endMessage(a); err != nil {
 			return err

@@ -16,9 +16,9 @@ import (
 type replied struct {
 	ID, Status string
 	Output     []struct {
-		ID, Type, Name, Arguments, Status string
-		CallID                            string `json:"call_id"`
-		Content                           []struct{ Type, Text, Refusal string }
+		ID, Type, Namespace, Name, Arguments, Status string
+		CallID                                       string `json:"call_id"`
+		Content                                      []struct{ Type, Text, Refusal string }
 	}
 	Usage *struct {
 		Total int `json:"total_tokens"`
@@ -266,19 +266,24 @@ func TestFieldsOfAResponse(t *testing.T) {
 		`"x":1`:      "input",
 		`"input":7`:  "input",
 		`"input":[]`: "input",
-		`"input":[{"role":"pirate","content":"x"}]`:                                           "input[0].role",
-		`"input":[{"role":"user","content":[{"type":"input_file","file_id":"f"}]}]`:           "input[0].content[0].type",
-		`"input":[{"role":"user","content":[{"type":"input_image","file_id":"f"}]}]`:          "input[0].content[0].type",
-		`"input":[{"type":"web_search_call"}]`:                                                "input[0].type",
-		`"input":[{"type":"item_reference","id":"msg_x"}]`:                                    "input[0].id",
-		`"input":"x","background":true`:                                                       "background",
-		`"input":"x","conversation":"c"`:                                                      "conversation",
-		`"input":"x","prompt":{"id":"p"}`:                                                     "prompt",
-		`"input":"x","truncation":"auto"`:                                                     "truncation",
-		`"input":"x","max_output_tokens":0`:                                                   "max_output_tokens",
-		`"input":"x","temperature":3`:                                                         "temperature",
-		`"input":"x","reasoning":{"effort":"heroic"}`:                                         "reasoning.effort",
-		`"input":"x","tools":[{"type":"web_search"}]`:                                         "tools[0].type",
+		`"input":[{"role":"pirate","content":"x"}]`:                                                 "input[0].role",
+		`"input":[{"role":"user","content":[{"type":"input_file","file_id":"f"}]}]`:                 "input[0].content[0].type",
+		`"input":[{"role":"user","content":[{"type":"input_image","file_id":"f"}]}]`:                "input[0].content[0].type",
+		`"input":[{"type":"web_search_call"}]`:                                                      "input[0].type",
+		`"input":[{"type":"item_reference","id":"msg_x"}]`:                                          "input[0].id",
+		`"input":"x","background":true`:                                                             "background",
+		`"input":"x","conversation":"c"`:                                                            "conversation",
+		`"input":"x","prompt":{"id":"p"}`:                                                           "prompt",
+		`"input":"x","truncation":"auto"`:                                                           "truncation",
+		`"input":"x","max_output_tokens":0`:                                                         "max_output_tokens",
+		`"input":"x","temperature":3`:                                                               "temperature",
+		`"input":"x","reasoning":{"effort":"heroic"}`:                                               "reasoning.effort",
+		`"input":"x","tools":[{"type":"web_search"}]`:                                               "tools[0].type",
+		`"input":"x","tools":[{"type":"web_search"},{"type":"mcp"}]`:                                "tools[1].type",
+		`"input":"x","tools":[{"type":"namespace","name":"n"}]`:                                     "tools[0]",
+		`"input":"x","tools":[{"type":"namespace","name":"n","tools":[{"type":"mcp","name":"m"}]}]`: "tools[0].tools[0].type",
+		`"input":"x","tools":[{"type":"namespace","name":"n","tools":[{"type":"function"}]}]`:       "tools[0].tools[0].name",
+		`"input":"x","tools":[{"type":"web_search"},{"type":"namespace","name":"n","tools":[{"type":"function","name":"f","parameters":{"type":1}}]}]`: "tools[1].tools[0].parameters",
 		`"input":"x","tool_choice":{"type":"mcp"}`:                                            "tool_choice.type",
 		`"input":"x","text":{"format":{"type":"json_schema","name":"n","schema":{"type":1}}}`: "text.format.schema",
 	} {

@@ -123,5 +123,5 @@ func (g *Gateway) cors(next http.Handler) http.Handler {
 // exposed are the response headers that pages may read.
 var exposed = []string{
 	"X-Request-Id", "Openai-Processing-Ms", "Retry-After", "X-Should-Retry", "X-Ratelimit-Limit-Requests", "X-Ratelimit-Remaining-Requests", "X-Ratelimit-Reset-Requests",
-	"X-Tenbit-Route", "X-Tenbit-Bits", "X-Tenbit-Wire-Up", "X-Tenbit-Wire-Down", "X-Tenbit-Budget-Left", "X-Tenbit-Degraded",
+	"X-Tenbit-Route", "X-Tenbit-Bits", "X-Tenbit-Wire-Up", "X-Tenbit-Wire-Down", "X-Tenbit-Budget-Left", "X-Tenbit-Degraded", "X-Tenbit-Left-Out",
 }
