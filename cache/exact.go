@@ -16,13 +16,14 @@ type Behind interface {
 	Get(ctx context.Context, k Key) (Entry, error)
 	// Put writes an entry without waiting for it. What can't be written is lost.
 	Put(k Key, e Entry)
-	// Remove removes an entry and waits until that is certain.
-	Remove(ctx context.Context, k Key) error
+	// Remove puts an entry without a value in an entry's place, until nobody has
+	// it any more, and waits until that is certain.
+	Remove(ctx context.Context, k Key, until time.Time) error
 }
 
 // Entry is what is kept under a key.
 type Entry struct {
-	Val     []byte
+	Val     []byte // empty: what was here is removed
 	Expires time.Time
 }
 
@@ -42,6 +43,7 @@ type Options struct {
 	TTL    time.Duration // of an entry
 	Jitter float64       // share by which an entry's life may be shorter, so that not all end at once
 	Behind Behind        // nil: memory only
+	Shared bool          // what others removed behind it is not in memory either; each Get asks
 	Seen   func(hit bool)
 }
 
@@ -71,18 +73,25 @@ func (c *Exact) Get(ctx context.Context, k Key) ([]byte, bool) {
 
 func (c *Exact) get(ctx context.Context, k Key) ([]byte, bool) {
 	now := time.Now()
-	if val, ok := c.mem.get(k, now); ok || c.o.Behind == nil {
+	val, ok := c.mem.get(k, now)
+	if c.o.Behind == nil || ok && !c.o.Shared {
 		return val, ok
 	}
 	e, err := c.o.Behind.Get(ctx, k)
-	if err != nil || !e.Expires.After(now) {
+	switch {
+	case err != nil: // not there yet, lost on its way, or nobody knows
+		return val, ok
+	case len(e.Val) == 0:
+		c.mem.remove(k)
 		return nil, false
+	case ok || !e.Expires.After(now):
+		return val, ok
 	}
 	c.mem.put(k, e)
 	return e.Val, true
 }
 
-// Put keeps val, which the caller must not change any more. A value over an eighth of what its tenant may take
+// Put keeps val, which is not empty and which the caller must not change any more. A value over an eighth of what its tenant may take
 // is not kept in memory: it would push out too much.
 func (c *Exact) Put(_ context.Context, k Key, val []byte) {
 	life := float64(c.o.TTL) * (1 - c.o.Jitter*rand.Float64())
@@ -100,7 +109,7 @@ func (c *Exact) Replace(k Key, val []byte) { c.mem.replace(k, val, time.Now()) }
 // Remove forgets k, also behind the memory. After an error nothing is forgotten.
 func (c *Exact) Remove(ctx context.Context, k Key) error {
 	if c.o.Behind != nil {
-		if err := c.o.Behind.Remove(ctx, k); err != nil {
+		if err := c.o.Behind.Remove(ctx, k, time.Now().Add(c.o.TTL)); err != nil {
 			return err
 		}
 	}

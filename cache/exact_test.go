@@ -131,9 +131,9 @@ func (s *scripted) Get(_ context.Context, k Key) (Entry, error) {
 
 func (s *scripted) Put(k Key, e Entry) { s.all[k] = e }
 
-func (s *scripted) Remove(_ context.Context, k Key) error {
+func (s *scripted) Remove(_ context.Context, k Key, until time.Time) error {
 	if s.refuses == nil {
-		delete(s.all, k)
+		s.all[k] = Entry{Expires: until}
 	}
 	return s.refuses
 }
@@ -170,6 +170,44 @@ func TestBehindTheMemory(t *testing.T) {
 		}
 		if _, ok := first.Get(t.Context(), k); ok {
 			t.Error("hit after removal")
+		}
+	})
+}
+
+// TestShared: what one removes the other, which has it in memory, does not give
+// any more, and gives what behind them is not known yet, or not at the moment.
+func TestShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &scripted{all: map[Key]Entry{}}
+		o := Options{Bytes: 1 << 20, TTL: time.Minute, Behind: s}
+		alone := open(t, o)
+		o.Shared = true
+		first, second := open(t, o), open(t, o)
+		k := KeyOf("a", nil)
+		first.Put(t.Context(), k, []byte("x"))
+		for _, c := range []*Exact{first, second, alone} {
+			if val, ok := c.Get(t.Context(), k); !ok || string(val) != "x" {
+				t.Fatalf("got %q, %v", val, ok)
+			}
+		}
+		behind := s.all[k]
+		delete(s.all, k)
+		if _, ok := second.Get(t.Context(), k); !ok {
+			t.Error("what is lost behind it is lost in memory")
+		}
+		s.all[k] = behind
+		if err := first.Remove(t.Context(), k); err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := second.Get(t.Context(), k); ok {
+			t.Error("hit on what another removed")
+		}
+		delete(s.all, k)
+		if _, ok := second.Get(t.Context(), k); ok {
+			t.Error("what another removed is still in memory")
+		}
+		if _, ok := alone.Get(t.Context(), k); !ok {
+			t.Error("who does not share asks behind the memory")
 		}
 	})
 }

@@ -136,15 +136,14 @@ func (r *Redis) flush(batch []change, errs []error) error {
 }
 
 // command adds a change to a pipeline. Under the names of older keys nothing is
-// written, and what rests there ends by itself.
-func (r *Redis) command(ctx context.Context, p redis.Pipeliner, c change) (cmd redis.Cmder, err error) {
+// written, and what rests there ends by itself, or is deleted.
+func (r *Redis) command(ctx context.Context, p redis.Pipeliner, c change) (redis.Cmder, error) {
 	names := r.ring.names(c.key)
-	if c.told == nil {
-		sealed, err := r.ring.seal(c.key, c.entry)
-		return p.Set(ctx, names[0], sealed, max(time.Until(c.entry.Expires), time.Millisecond)), err
+	if c.told != nil {
+		for _, name := range names { // one by one: a cluster may have them in different places
+			p.Del(ctx, name) // also the first: a server that is full takes nothing before
+		}
 	}
-	for _, name := range slices.Backward(names) { // one by one: a cluster may have them in different places
-		cmd = p.Del(ctx, name)
-	}
-	return cmd, nil
+	sealed, err := r.ring.seal(c.key, c.entry)
+	return p.Set(ctx, names[0], sealed, max(time.Until(c.entry.Expires), time.Millisecond)), err
 }

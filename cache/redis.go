@@ -103,10 +103,11 @@ func (r *Redis) Put(k Key, e Entry) {
 	}
 }
 
-// Remove removes an entry, after what was put before.
-func (r *Redis) Remove(ctx context.Context, k Key) error {
+// Remove puts an entry without a value in an entry's place, after what was put
+// before.
+func (r *Redis) Remove(ctx context.Context, k Key, until time.Time) error {
 	told := make(chan error, 1)
-	if !r.queue.put(change{key: k, told: told}) {
+	if !r.queue.put(change{key: k, entry: Entry{Expires: until}, told: told}) {
 		return fmt.Errorf("remove from the cache: %w", errBusy)
 	}
 	ctx, cancel := context.WithTimeout(ctx, 4*r.timeout) // others may be before it

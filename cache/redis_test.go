@@ -36,7 +36,7 @@ func over(t *testing.T, addr, keys string) (*Exact, *Redis) {
 // settle waits for the writes before it: a removal keeps their order.
 func settle(t *testing.T, r *Redis) {
 	t.Helper()
-	if err := r.Remove(context.Background(), KeyOf("nobody", nil)); err != nil {
+	if err := r.Remove(context.Background(), KeyOf("nobody", nil), time.Now()); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -189,7 +189,7 @@ func TestRedisIsFull(t *testing.T) {
 	for i := range 5 {
 		c.Put(t.Context(), KeyOf("a", []byte{byte(i)}), []byte("more"))
 	}
-	_ = r.Remove(t.Context(), KeyOf("nobody", nil)) // comes after them
+	_ = r.Remove(t.Context(), KeyOf("nobody", nil), time.Now()) // comes after them
 	if got := r.Losses(); got.Dropped != 5 {
 		t.Errorf("got %+v, want 5 dropped", got)
 	}

@@ -34,7 +34,7 @@ func wireCache(g *gateway.Gateway, r *role, m *telemetry.Metrics, c config.Edge)
 		return made, nil
 	}
 	if c.Responses.Bytes > 0 {
-		shelf, err := build("responses", cache.Options{Bytes: c.Responses.Bytes, TTL: c.Responses.TTL})
+		shelf, err := build("responses", cache.Options{Bytes: c.Responses.Bytes, TTL: c.Responses.TTL, Shared: true})
 		if err != nil {
 			return err
 		}
