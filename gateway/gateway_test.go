@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -337,6 +338,56 @@ func TestClientLeaves(t *testing.T) {
 	spent, _ := b.ledger.Spent(t.Context(), "t")
 	if left+spent != 1<<40 {
 		t.Errorf("%v left and %v spent: a hold is open", left, spent)
+	}
+}
+
+// The one who started a walk leaves: whoever waits for the same gets its answer,
+// and when the last has left the model is.
+func TestTheStarterLeaves(t *testing.T) {
+	for _, stays := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			say := make(chan struct{})
+			local := fake.NewModel(func(fake.Call) fake.Reply { r := fake.Text("It is wet."); r.Gate = say; return r })
+			b := wired(t, local, fake.Says(""), func(g *gateway.Gateway, _ *tenbit.Tenant) { g.Remote = nil })
+			h := b.g.Handler()
+			var wg sync.WaitGroup
+			send := func() (*httptest.ResponseRecorder, context.CancelFunc) {
+				ctx, leave := context.WithCancel(t.Context())
+				r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/v1/chat/completions", strings.NewReader(ask("The sea?")))
+				r.Header.Set("Authorization", "Bearer "+key)
+				w := httptest.NewRecorder()
+				wg.Go(func() { h.ServeHTTP(w, r) })
+				synctest.Wait()
+				return w, leave
+			}
+			_, leave := send()
+			second, leaveToo := send()
+			leave()
+			synctest.Wait()
+			if stays {
+				close(say)
+			} else {
+				leaveToo()
+			}
+			wg.Wait()
+			leaveToo()
+			if n := len(local.Calls()); n != 1 {
+				t.Errorf("the model was asked %d times", n)
+			}
+			if got := strings.Contains(second.Body.String(), "It is wet."); got != stays {
+				t.Errorf("the second stays %v, and got %s", stays, second.Body)
+			}
+			select {
+			case <-local.Left():
+				if stays {
+					t.Error("the model was left while somebody waited")
+				}
+			default:
+				if !stays {
+					t.Error("the model goes on for nobody")
+				}
+			}
+		})
 	}
 }
 
