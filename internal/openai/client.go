@@ -56,7 +56,7 @@ type Client struct {
 	cfg      Config
 	url      string // of chat completions
 	embedURL string
-	http     *http.Client
+	http     *http.Transport // follows no redirect: it would carry the prompt to a place nobody configured
 	wire     *meter
 }
 
@@ -81,11 +81,7 @@ func New(cfg Config) (*Client, error) {
 		url:      u.JoinPath("chat/completions").String(),
 		embedURL: u.JoinPath("embeddings").String(),
 		wire:     wire,
-		http: &http.Client{
-			Transport: transport(cfg, wire),
-			// A redirect would carry the prompt to a place nobody configured.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
+		http:     transport(cfg, wire),
 	}, nil
 }
 

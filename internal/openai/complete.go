@@ -88,7 +88,7 @@ func (c *Client) post(ctx context.Context, url string, body []byte, stream bool,
 		req.Header.Set("Accept", "text/event-stream")
 		req.Header.Set("Accept-Encoding", "identity") // a compressor may hold events back
 	}
-	return c.http.Do(req)
+	return c.http.RoundTrip(req)
 }
 
 // isStream goes by what the server says it sends, since some ignore the wish.
