@@ -39,6 +39,9 @@ func (g *Gateway) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 }
 
 func (g *Gateway) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if r.ContentLength > g.MaxBody { // is declared: none of it is waited for
+		return nil, g.tooLarge()
+	}
 	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, g.MaxBody))
 	var big *http.MaxBytesError
 	switch {

@@ -1,10 +1,13 @@
 package gateway_test
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"compress/zlib"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"runtime"
 	"slices"
@@ -179,6 +182,27 @@ func TestCORS(t *testing.T) {
 			t.Errorf("%s: got %v and %v", tt.name, pre.Header, get.Header)
 		}
 	}
+}
+
+// TestADeclaredLength that is too large is refused before the body comes, which
+// nobody waits for.
+func TestADeclaredLength(t *testing.T) {
+	b := open(t, fake.Says(""), fake.Says(""), localOnly)
+	c, err := net.Dial("tcp", b.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	fmt.Fprintf(c, "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n{", key, 10<<30)
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusRequestEntityTooLarge || !resp.Close || spec.Check("ErrorResponse", body) != nil {
+		t.Errorf("got %d %s (%v), closed %v", resp.StatusCode, body, err, resp.Close)
+	}
+	resp.Body.Close()
 }
 
 // TestHeaders are those that OpenAI sends.
