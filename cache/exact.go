@@ -102,6 +102,13 @@ func (c *Exact) Put(_ context.Context, k Key, val []byte) {
 	}
 }
 
+// Roomy reports that a value of so many bytes may as well stay as it is: with it
+// neither its tenant nor all together fill over half of the memory they may.
+func (c *Exact) Roomy(k Key, size int) bool { return c.mem.roomy(k.tenant, size) }
+
+// Elsewhere reports that entries rest behind the memory, too.
+func (c *Exact) Elsewhere() bool { return c.o.Behind != nil }
+
 // Replace puts val, another form of what is kept under k, in its place: in memory
 // only, and until the same end. Where nothing is kept it does nothing.
 func (c *Exact) Replace(k Key, val []byte) { c.mem.replace(k, val, time.Now()) }

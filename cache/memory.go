@@ -140,6 +140,18 @@ func (m *memory) insert(k Key, e Entry) {
 	m.entries++
 }
 
+// roomy reports that neither a tenant nor all together fill over half of what
+// they may with a value of so many bytes more.
+func (m *memory) roomy(t tenbit.TenantID, size int) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	need, own := needed(size, headSize), int64(0)
+	if slot, ok := m.slots[t]; ok {
+		own = m.tenants[slot].blocks
+	}
+	return 2*(own+need) <= m.most && 2*(m.used+need) <= m.used+m.blocks.left
+}
+
 func (m *memory) remove(k Key) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -127,6 +127,9 @@ func TestMemoryIsAnLRU(t *testing.T) {
 				m.put(k, e)
 				want.put(k, e)
 			}
+			if roomy := 2*(want.held(k.tenant)+1) <= want.most && 2*(want.held("")+1) <= want.total; m.roomy(k.tenant, 64) != roomy {
+				t.Fatalf("roomy: got %v with %d of %d and %d of %d blocks", !roomy, want.held(k.tenant), want.most, want.held(""), want.total)
+			}
 			u := m.usage()
 			if u.Entries != int64(len(want.list)) || u.Bytes != want.held("")*blockSize || m.blocks.left+u.Bytes/blockSize != want.total {
 				t.Fatalf("got %+v and %d blocks left, want %d entries in %d of %d blocks", u, m.blocks.left, len(want.list), want.held(""), want.total)

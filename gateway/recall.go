@@ -96,11 +96,13 @@ const (
 )
 
 // shelve puts a value into the cache: at once as it is, since the client waits,
-// and where that saves much, soon afterwards packed. What comes while another
-// value is being packed stays as it is.
+// and where that saves much, soon afterwards packed: in Redis, and in a memory
+// that is half full. What comes while another value is being packed stays as it is.
 func (g *Gateway) shelve(ctx context.Context, k cache.Key, val []byte) {
-	g.Cache.Put(ctx, k, append([]byte{plain}, val...))
-	if g.Pack == nil || len(val) < packFrom || len(val) > packTo {
+	whole := append([]byte{plain}, val...)
+	roomy := g.Cache.Roomy(k, len(whole))
+	g.Cache.Put(ctx, k, whole)
+	if g.Pack == nil || len(val) < packFrom || len(val) > packTo || roomy && !g.Cache.Elsewhere() {
 		return
 	}
 	select {
@@ -111,8 +113,13 @@ func (g *Gateway) shelve(ctx context.Context, k cache.Key, val []byte) {
 	ctx = context.WithoutCancel(ctx)
 	g.flights.wg.Go(func() { // is waited for as the walks are
 		defer func() { <-g.packing }()
-		if small := g.Pack(val); len(small) < len(val) {
-			g.Cache.Put(ctx, k, append([]byte{packed}, small...))
+		small := g.Pack(val)
+		if len(small) >= len(val) {
+			return
+		}
+		g.Cache.Put(ctx, k, append([]byte{packed}, small...))
+		if roomy {
+			g.Cache.Replace(k, whole)
 		}
 	})
 }
