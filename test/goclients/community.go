@@ -72,11 +72,11 @@ var community = []check{
 	{"abort", func(ctx context.Context, e edges, h *counting) error {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		_, err := drain(ctx, connect(e.good, h), chatOf("slow"), cancel)
+		_, err := drain(ctx, connect(e.good, h), chatOf(slow()), cancel)
 		return equal("cancelled", errors.Is(err, context.Canceled), true)
 	}},
 	{"abandoned stream", func(_ context.Context, e edges, h *counting) error {
-		s, err := connect(e.good, h).CreateChatCompletionStream(context.Background(), chatOf("slow"))
+		s, err := connect(e.good, h).CreateChatCompletionStream(context.Background(), chatOf(slow()))
 		if err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"strings"
@@ -60,6 +61,10 @@ func main() {
 const long = 6 << 20
 
 var tooLong = strings.Repeat("x", 2<<20)
+
+// slow is a question that nobody else asks: equal ones would share an answer, and
+// whoever leaves first would leave it to the others.
+func slow() string { return fmt.Sprint("slow ", rand.Int64()) }
 
 // pause is how long such a reader stalls.
 func pause() { time.Sleep(300 * time.Millisecond) }

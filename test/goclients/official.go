@@ -59,7 +59,7 @@ var official = []check{
 	{"abort", func(ctx context.Context, e edges, h *counting) error {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		s := dial(e.good, h).Chat.Completions.NewStreaming(ctx, asks("slow"))
+		s := dial(e.good, h).Chat.Completions.NewStreaming(ctx, asks(slow()))
 		defer s.Close()
 		for s.Next() {
 			if ch := s.Current().Choices; len(ch) > 0 && ch[0].Delta.Content != "" {
@@ -69,7 +69,7 @@ var official = []check{
 		return equal("cancelled", errors.Is(s.Err(), context.Canceled), true)
 	}},
 	{"abandoned stream", func(_ context.Context, e edges, h *counting) error {
-		s := dial(e.good, h).Chat.Completions.NewStreaming(context.Background(), asks("slow"))
+		s := dial(e.good, h).Chat.Completions.NewStreaming(context.Background(), asks(slow()))
 		return errors.Join(equal("a chunk", s.Next(), true), s.Err()) // it ends with the process
 	}},
 	{"a reader that stalls", func(ctx context.Context, e edges, h *counting) error {
