@@ -279,6 +279,7 @@ func TestFieldsOfAResponse(t *testing.T) {
 		`"input":"x","temperature":3`:                                                               "temperature",
 		`"input":"x","reasoning":{"effort":"heroic"}`:                                               "reasoning.effort",
 		`"input":"x","tools":[{"type":"web_search"}]`:                                               "tools[0].type",
+		`"input":"x","tools":[{"type":"web_search"},{"type":"web_search_preview"}]`:                 "tools[0].type",
 		`"input":"x","tools":[{"type":"web_search"},{"type":"mcp"}]`:                                "tools[1].type",
 		`"input":"x","tools":[{"type":"namespace","name":"n"}]`:                                     "tools[0]",
 		`"input":"x","tools":[{"type":"namespace","name":"n","tools":[{"type":"mcp","name":"m"}]}]`: "tools[0].tools[0].type",

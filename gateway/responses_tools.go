@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -24,7 +25,7 @@ type place struct{ namespace, name string }
 
 // offersOf reads the tools of a response. Those of a namespace become tools of
 // their own. A search of the web, which OpenAI runs itself, is left out where
-// there is something else to do: agents offer it with all their tools.
+// there is another tool: agents offer it with all of theirs.
 func offersOf(tools []map[string]any) (offers, error) {
 	of := offers{names: map[string]place{}}
 	for i, t := range tools {
@@ -34,7 +35,7 @@ func offersOf(tools []map[string]any) (offers, error) {
 			if err := of.space(t, at); err != nil {
 				return of, err
 			}
-		case strings.HasPrefix(kind, "web_search") && len(tools) > 1:
+		case strings.HasPrefix(kind, "web_search"):
 			if !slices.Contains(of.out, kind) {
 				of.out = append(of.out, kind)
 			}
@@ -44,13 +45,20 @@ func offersOf(tools []map[string]any) (offers, error) {
 			}
 		}
 	}
+	if len(of.tools) == 0 && len(of.out) > 0 {
+		return of, unknownTool("tools[0]")
+	}
 	return of, nil
+}
+
+func unknownTool(at string) *Error {
+	return invalid(at+".type", "unsupported_value", "Only functions and custom tools are supported, and namespaces of them.")
 }
 
 func (of *offers) add(t map[string]any, at string) error {
 	kind, _ := t["type"].(string)
 	if kind != "function" && kind != "custom" {
-		return invalid(at+".type", "unsupported_value", "Only functions and custom tools are supported, and namespaces of them.")
+		return unknownTool(at)
 	}
 	of.tools, of.at = append(of.tools, map[string]any{"type": kind, kind: without(t, "type")}), append(of.at, at)
 	return nil
@@ -79,9 +87,10 @@ func (of *offers) space(t map[string]any, at string) error {
 		if name == "" {
 			return invalid(at+".name", "", "Expected a tool with a name.")
 		}
-		tool = without(tool, "name")
-		tool["name"] = spaced(namespace, name)
-		of.names[spaced(namespace, name)] = place{namespace, name}
+		long := spaced(namespace, name)
+		tool = maps.Clone(tool)
+		tool["name"] = long
+		of.names[long] = place{namespace, name}
 		if err := of.add(tool, at); err != nil {
 			return err
 		}

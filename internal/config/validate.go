@@ -231,7 +231,7 @@ func (p *problems) sampling(key string, samples, parallel int, temperature float
 	if parallel < 1 {
 		p.add(key+".parallel", "%d is not positive", parallel)
 	}
-	if temperature < 0 || temperature > 2 {
+	if !(temperature >= 0 && temperature <= 2) { // nor is it NaN
 		p.add(key+".temperature", "%v is not between 0 and 2", temperature)
 	}
 }
