@@ -1,11 +1,9 @@
 package tenbit
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 )
@@ -77,7 +75,7 @@ func ReadRequest(body []byte) (Request, map[string]json.RawMessage, error) {
 	if err := r.parse(fields); err != nil {
 		return Request{}, nil, err
 	}
-	r.Body = canonicalFields(fields, asked(fields))
+	r.Body = canonicalFields(fields, delivery)
 	return r, fields, nil
 }
 
@@ -96,16 +94,9 @@ func ParseFields(body []byte) (map[string]json.RawMessage, error) {
 	return nil, &RequestError{Msg: "We could not parse the JSON body of your request: it must be one JSON object."}
 }
 
-// WithModel returns the request for another model's name, and with other
-// top-level fields set; a nil value removes the field.
-func (r Request) WithModel(model string, set map[string]any) (Request, error) {
-	if model != "" {
-		set = maps.Clone(set)
-		if set == nil {
-			set = map[string]any{}
-		}
-		set["model"] = model
-	}
+// With returns the request with other top-level fields set; a nil value removes
+// the field.
+func (r Request) With(set map[string]any) (Request, error) {
 	body, err := r.BodyWith(set)
 	if err != nil {
 		return Request{}, err
@@ -131,7 +122,7 @@ func (r Request) BodyWith(set map[string]any) ([]byte, error) {
 		}
 		fields[name] = raw
 	}
-	return canonicalFields(fields, maps.Keys(fields)), nil
+	return canonicalFields(fields, nil), nil
 }
 
 // Prompt is the text that both ends prime their codec with: roles and texts in
@@ -159,12 +150,8 @@ func (r Request) Question() string {
 
 // AssistantTurn is the canonical JSON of an assistant's turn that says text, as
 // it stands in the body of the request that follows it.
-func AssistantTurn(text string) ([]byte, error) {
-	var out bytes.Buffer
-	enc := json.NewEncoder(&out)
-	enc.SetEscapeHTML(false)
-	err := enc.Encode(map[string]string{"content": text, "role": "assistant"})
-	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), err
+func AssistantTurn(text string) []byte {
+	return append(appendString([]byte(`{"content":`), text), `,"role":"assistant"}`...)
 }
 
 // depth is the deepest nesting of a JSON text, counted without parsing it.

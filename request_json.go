@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
-	"iter"
 	"maps"
 	"slices"
 	"unicode/utf8"
@@ -127,26 +126,19 @@ func canonicalObject(dst, text []byte, i int) ([]byte, int) {
 	return append(bytes.TrimSuffix(dst, []byte(",")), '}'), i + 1
 }
 
-// canonicalFields is the canonical form of an object of these fields.
-func canonicalFields(fields map[string]json.RawMessage, names iter.Seq[string]) []byte {
+// canonicalFields is the canonical form of an object of these fields, without
+// some of them.
+func canonicalFields(fields map[string]json.RawMessage, without []string) []byte {
 	dst := []byte{'{'}
-	for _, name := range slices.Sorted(names) {
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if slices.Contains(without, name) {
+			continue
+		}
 		dst = append(appendString(dst, name), ':')
 		dst, _ = canonical(dst, fields[name], 0)
 		dst = append(dst, ',')
 	}
 	return append(bytes.TrimSuffix(dst, []byte(",")), '}')
-}
-
-// asked are the names of the fields that say what to answer.
-func asked(fields map[string]json.RawMessage) iter.Seq[string] {
-	return func(yield func(string) bool) {
-		for name := range maps.Keys(fields) {
-			if !slices.Contains(delivery, name) && !yield(name) {
-				return
-			}
-		}
-	}
 }
 
 // appendString writes a string as encoding/json does without HTML's escapes.

@@ -166,12 +166,12 @@ func (f *form) retry(req tenbit.Request, a tenbit.Answer, cause error) (tenbit.R
 		set["messages"] = append(body.Messages, note)
 		set["tools"], set["tool_choice"], set["parallel_tool_calls"] = nil, nil, nil
 		set["response_format"] = f.callFormat()
-		return req.WithModel("", set)
+		return req.With(set)
 	}
 	said, _ := json.Marshal(map[string]string{"role": "assistant", "content": shown(a.Message.Content)})
 	note, _ := json.Marshal(map[string]string{"role": "user", "content": "That can't be used: " + shown(cause.Error()) + ". Answer again with JSON that fits, and nothing else."})
 	set["messages"] = append(body.Messages, said, note)
-	return req.WithModel("", set)
+	return req.With(set)
 }
 
 // shown is the beginning of s.

@@ -95,7 +95,7 @@ func formOf(req tenbit.Request, fields map[string]json.RawMessage) (*form, tenbi
 	for _, t := range f.tools {
 		offered = append(offered, t.raw)
 	}
-	req, err = req.WithModel("", map[string]any{"tools": offered, "tool_choice": f.choice})
+	req, err = req.With(map[string]any{"tools": offered, "tool_choice": f.choice})
 	return f, req, err
 }
 

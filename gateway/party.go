@@ -31,7 +31,7 @@ func spread(o Order, n int) ([]Order, error) {
 		}
 		out[i] = o
 		var err error
-		if out[i].Request, err = o.Request.WithModel("", set); err != nil {
+		if out[i].Request, err = o.Request.With(set); err != nil {
 			return nil, err
 		}
 	}

@@ -42,9 +42,9 @@ func formatted(req tenbit.Request, level int32) (tenbit.Request, error) {
 	case !req.JSON || level == formatSchema:
 		return req, nil
 	case level == formatObject:
-		return req.WithModel("", map[string]any{"response_format": map[string]string{"type": "json_object"}})
+		return req.With(map[string]any{"response_format": map[string]string{"type": "json_object"}})
 	}
-	return req.WithModel("", map[string]any{"response_format": nil})
+	return req.With(map[string]any{"response_format": nil})
 }
 
 // inForm is the response_format of one object with these fields, all required.

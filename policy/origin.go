@@ -48,7 +48,7 @@ func (o Origin) serve(ctx context.Context, ask tenbit.Ask, send func(p []byte) e
 	}
 	req := ask.Request
 	if req.N > 1 { // a reply carries one message
-		if req, err = req.WithModel("", map[string]any{"n": nil}); err != nil {
+		if req, err = req.With(map[string]any{"n": nil}); err != nil {
 			return out, err
 		}
 	}

@@ -75,7 +75,7 @@ func withNote(req tenbit.Request, prompt string, n note, set map[string]any) (te
 	for k, v := range set {
 		fields[k] = v
 	}
-	return req.WithModel("", fields)
+	return req.With(fields)
 }
 
 // onlyText reports a turn whose content is one string, so nothing is lost when

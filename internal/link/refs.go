@@ -42,11 +42,7 @@ func newRef(a tenbit.Ask, r tenbit.Reply) ref {
 	if said == "" || at < 0 {
 		return body
 	}
-	turn, err := tenbit.AssistantTurn(said)
-	if err != nil {
-		return body
-	}
-	next := append(append(append(ref{}, body[:at]...), ','), turn...)
+	next := append(append(append(ref{}, body[:at]...), ','), tenbit.AssistantTurn(said)...)
 	return append(next, body[at:]...)
 }
 
