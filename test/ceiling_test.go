@@ -73,14 +73,13 @@ func TestMemoryCeiling(t *testing.T) {
 		t.Logf("%8d requests: %5.1f MiB resident", next.Load(), float64(edge.resident(t))/mib)
 	}
 	grown := edge.status(t, "VmHWM")<<10 - before
-	admin := "http://" + config["admin"].(tree)["listen"].(string)
 	t.Logf("%d distinct requests: at most %.1f MiB more than the %.1f MiB before, with %.1f MiB of caches (%.1f in use, %.0f entries, %.0f evicted): %.1f MiB beyond",
-		n, float64(grown)/mib, float64(before)/mib, float64(caches)/mib, metricAt(t, admin, "tenbit_cache_bytes", "")/mib,
-		metricAt(t, admin, "tenbit_cache_entries", ""), metricAt(t, admin, "tenbit_cache_evicted_total", ""), float64(grown-int64(caches))/mib)
+		n, float64(grown)/mib, float64(before)/mib, float64(caches)/mib, metricAt(t, edge.Admin, "tenbit_cache_bytes", "")/mib,
+		metricAt(t, edge.Admin, "tenbit_cache_entries", ""), metricAt(t, edge.Admin, "tenbit_cache_evicted_total", ""), float64(grown-int64(caches))/mib)
 	if grown > int64(caches)+slack {
 		t.Errorf("grown by %d bytes, want at most %d of caches and %d", grown, caches, slack)
 	}
-	if evicted := metricAt(t, admin, "tenbit_cache_evicted_total", ""); evicted <= 0 {
+	if evicted := metricAt(t, edge.Admin, "tenbit_cache_evicted_total", ""); evicted <= 0 {
 		t.Error("nothing was evicted: the caches were not full")
 	}
 	if failed.Load() > 0 {

@@ -15,7 +15,7 @@ func edgeTree(t testing.TB, local, keyHash, token string) tree {
 	t.Helper()
 	return tree{
 		"listen":  "127.0.0.1:0",
-		"admin":   tree{"listen": freeAddr(t)},
+		"admin":   tree{"listen": "127.0.0.1:0"},
 		"log":     "debug",
 		"models":  []string{"tenbit"},
 		"auth":    tree{"secret": keySecret},
@@ -32,7 +32,7 @@ func originTree(t testing.TB, large, tokenHash string) tree {
 	t.Helper()
 	return tree{
 		"listen": "127.0.0.1:0",
-		"admin":  tree{"listen": freeAddr(t)},
+		"admin":  tree{"listen": "127.0.0.1:0"},
 		"log":    "debug",
 		"auth":   tree{"secret": keySecret},
 		"edges":  []tree{{"id": "edge-1", "keys": []string{tokenHash}, "budget": allowance(budget, budget)}},

@@ -57,7 +57,7 @@ func TestKillNineSpendsNothingTwice(t *testing.T) {
 		}
 		spent += a.Meter.Bits
 	}
-	a := audit(t, d.admin) // which sees that the journal explains every bit
+	a := audit(t, d.Edge.Admin) // which sees that the journal explains every bit
 	if total, held := a.of(t, "t:ship"); total != spent || held != request*tenbit.Bit || len(a.Open) != 1 {
 		t.Errorf("the journal says %v spent, %v held by %d; want %v spent after the crash and the grant before it held", total, held, len(a.Open), spent)
 	}

@@ -24,8 +24,6 @@ type deployment struct {
 	Edge   *process
 	Origin *process
 
-	admin      string // base URL of the edge's admin listener
-	originAt   string // the same of the origin's
 	edgeConfig tree
 	local      atomic.Pointer[string] // what the local model says, where a test has changed it
 	large      atomic.Pointer[string] // the same of the large one
@@ -52,7 +50,6 @@ func deploy(t *testing.T, local, large func(fake.Received) fake.Behaviour, chang
 	}
 	t.Cleanup(func() { d.discreet(t, key, token, keySecret) })
 	d.Origin = start(t, "origin", origin)
-	d.originAt = "http://" + origin["admin"].(tree)["listen"].(string)
 	d.Link = fake.NewProxy(t, d.Origin.Addr)
 	scheme := "ws://"
 	if origin["tls"] != nil {
@@ -68,7 +65,6 @@ func (d *deployment) startEdge(t *testing.T, config tree) {
 	d.edgeConfig = config
 	d.Edge = start(t, "edge", config)
 	d.URL = "http://" + d.Edge.Addr + "/v1"
-	d.admin = "http://" + config["admin"].(tree)["listen"].(string)
 }
 
 // largeSays changes what the large model answers from now on.
@@ -93,7 +89,7 @@ func unless(text *atomic.Pointer[string], script func(fake.Received) fake.Behavi
 // there are none.
 func (d *deployment) metric(t *testing.T, name, want string) float64 {
 	t.Helper()
-	return metricAt(t, d.admin, name, want)
+	return metricAt(t, d.Edge.Admin, name, want)
 }
 
 // metricAt is metric at an admin listener.

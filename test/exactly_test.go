@@ -78,10 +78,9 @@ func newFleet(t *testing.T, price tenbit.Bits, edges int) *fleet {
 	})
 	for i := range edges {
 		if i > 0 {
-			f.edgeConfig.set("admin.listen", freeAddr(t))
 			f.startEdge(t, f.edgeConfig)
 		}
-		e := &deployment{URL: f.URL, Key: f.Key, Edge: f.Edge, admin: f.admin}
+		e := &deployment{URL: f.URL, Key: f.Key, Edge: f.Edge}
 		e.left(t) // connects to Redis, so that none is ahead of the others
 		f.edges = append(f.edges, e)
 	}
@@ -138,7 +137,7 @@ func (f *fleet) tried(t *testing.T, replies <-chan reply) []int {
 // millibit left beside them.
 func (f *fleet) holds(t *testing.T, at *deployment, spent, held int) {
 	t.Helper()
-	gotSpent, gotHeld := audit(t, at.admin).of(t, "t:ship")
+	gotSpent, gotHeld := audit(t, at.Edge.Admin).of(t, "t:ship")
 	if wantSpent, wantHeld := tenbit.Bits(spent)*f.price, tenbit.Bits(held)*f.price; gotSpent != wantSpent || gotHeld != wantHeld {
 		t.Errorf("the journal says %v spent, %v held; want %v, %v", gotSpent, gotHeld, wantSpent, wantHeld)
 	}
@@ -212,11 +211,10 @@ func TestExactlyTenAcrossACrash(t *testing.T) {
 	f.redis.Kill()
 	f.redis.Restart()
 	living := f.edges[(dead+1)%3]
-	f.eventually(t, "the ledger's return", func() bool { return ready(t, living.admin).Status == http.StatusOK })
+	f.eventually(t, "the ledger's return", func() bool { return ready(t, living.Edge.Admin).Status == http.StatusOK })
 	f.holds(t, living, 0, 10)
 	close(f.free)
 	f.bought(t, replies, 10-lost)
-	f.edgeConfig.set("admin.listen", freeAddr(t))
 	f.startEdge(t, f.edgeConfig)
 	f.edges[dead] = f.deployment
 	f.holds(t, f.edges[dead], 10-lost, lost)

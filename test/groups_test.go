@@ -39,10 +39,9 @@ func TestGroupsAndEverybody(t *testing.T) {
 			{"id": "eve", "keys": []string{people["eve"].hash}, "budget": budget},
 		}
 	})
-	admins, urls := []string{d.admin}, []string{d.URL}
-	d.edgeConfig.set("admin.listen", freeAddr(t))
+	admins, urls := []string{d.Edge.Admin}, []string{d.URL}
 	d.startEdge(t, d.edgeConfig)
-	admins, urls = append(admins, d.admin), append(urls, d.URL)
+	admins, urls = append(admins, d.Edge.Admin), append(urls, d.URL)
 	buys := func(id string, edge int) bool {
 		t.Helper()
 		one := &deployment{URL: urls[edge], Key: people[id].key}

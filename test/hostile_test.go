@@ -53,9 +53,8 @@ func TestTheOriginsCapHoldsAgainstAHostileEdge(t *testing.T) {
 		{"id": "ship", "windows": []tree{{"bits": ship, "per": "8760h"}}}, {"id": "*", "windows": []tree{{"bits": others, "per": "8760h"}}},
 	}
 	origin := start(t, "origin", config)
-	admin := "http://" + config["admin"].(tree)["listen"].(string)
 	url := "ws://" + origin.Addr + "/link"
-	spent := func() tenbit.Bits { s, held := audit(t, admin).of(t, "t:edge-1"); return s + held }
+	spent := func() tenbit.Bits { s, held := audit(t, origin.Admin).of(t, "t:edge-1"); return s + held }
 
 	c := hostile(t, url, token)
 	first, err := c.Escalate(t.Context(), hostileAsk(t, 1, "ship", "One?"))
@@ -104,7 +103,7 @@ func TestTheOriginsCapHoldsAgainstAHostileEdge(t *testing.T) {
 			refusals = 0
 		}
 	}
-	a := audit(t, admin)
+	a := audit(t, origin.Admin)
 	all, held := a.of(t, "t:edge-1")
 	named, _ := a.of(t, "s%3Aedge-1%2Fship")
 	rest, _ := a.of(t, "s%3Aedge-1%2F%2A")

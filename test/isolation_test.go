@@ -65,7 +65,6 @@ func (c *crew) restart(t *testing.T) {
 	if c.Edge != nil {
 		c.Edge.stop(t)
 	}
-	c.config.set("admin.listen", freeAddr(t))
 	c.startEdge(t, c.config)
 }
 

@@ -82,7 +82,7 @@ func (v *victim) ask(t *testing.T) {
 func (v *victim) books(t *testing.T) (spent, held tenbit.Bits) {
 	t.Helper()
 	if v.book == nil {
-		return audit(t, v.admin).of(t, "t:ship")
+		return audit(t, v.Edge.Admin).of(t, "t:ship")
 	}
 	a, err := ledger.Audit(t.Context(), v.book)
 	if err != nil || len(a.Problems) > 0 {
@@ -123,7 +123,7 @@ func (v *victim) asked(t *testing.T) {
 // gone is what the origin's own ledger says has left.
 func (v *victim) gone(t *testing.T) tenbit.Bits {
 	t.Helper()
-	spent, _ := audit(t, v.originAt).of(t, "t:edge-1")
+	spent, _ := audit(t, v.Origin.Admin).of(t, "t:edge-1")
 	return spent
 }
 
@@ -201,7 +201,7 @@ func TestKillNine(t *testing.T) {
 				}
 				v.exhaust(t, 3-p.charged)
 				v.eventually(t, "the end of holds", func() bool { _, held := v.books(t); return held == 0 })
-				spent, _ := audit(t, v.admin).of(t, "t:ship") // by `gatewayd tenant audit`, which sums the journal up
+				spent, _ := audit(t, v.Edge.Admin).of(t, "t:ship") // by `gatewayd tenant audit`, which sums the journal up
 				gone := v.gone(t)
 				t.Logf("%v of %v bits are charged, %v have left the origin", spent, 3*price, gone)
 				if spent != 3*price || gone > 3*price {
@@ -280,16 +280,16 @@ func TestKillNineWhileTheFileIsWritten(t *testing.T) {
 		cancel()
 		load.Wait()
 		d.startEdge(t, d.edgeConfig)
-		audit(t, d.admin)
+		audit(t, d.Edge.Admin)
 	}
 	for a := d.post(t, fresh(open, false)); a.Meter.Degraded != "over budget"; a = d.post(t, fresh(open, false)) {
 		if a.Status != http.StatusOK {
 			t.Fatalf("got %d, %.300s", a.Status, a.Body)
 		}
 	}
-	d.eventually(t, "the end of holds", func() bool { return len(audit(t, d.admin).Open) == 0 })
-	spent, _ := audit(t, d.admin).of(t, "t:ship")
-	gone, _ := audit(t, d.originAt).of(t, "t:edge-1")
+	d.eventually(t, "the end of holds", func() bool { return len(audit(t, d.Edge.Admin).Open) == 0 })
+	spent, _ := audit(t, d.Edge.Admin).of(t, "t:ship")
+	gone, _ := audit(t, d.Origin.Admin).of(t, "t:edge-1")
 	t.Logf("killed %d times, %d of them in a write; %v of %v bits are charged, %v have left the origin, for %d asks", rounds, writing, spent, budgetFor*price, gone, len(d.Large.Seen()))
 	if spent > budgetFor*price || gone > spent {
 		t.Errorf("charged %v, left %v; want at most the budget of %v", spent, gone, budgetFor*price)

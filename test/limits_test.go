@@ -106,7 +106,7 @@ func TestAPIMode(t *testing.T) {
 // model, and where no Ollama answers it takes its own.
 func TestWithoutOllamaTheEmbeddedModelAnswers(t *testing.T) {
 	d := &deployment{Key: "tb-example"}
-	d.Edge = startFile(t, "edge", "../configs/edge.yaml", "TENBIT_LISTEN=127.0.0.1:0", "TENBIT_ADMIN_LISTEN="+freeAddr(t),
+	d.Edge = startFile(t, "edge", "../configs/edge.yaml", "TENBIT_LISTEN=127.0.0.1:0", "TENBIT_ADMIN_LISTEN=127.0.0.1:0",
 		"TENBIT_LOCAL_URL=http://127.0.0.1:1", "TENBIT_REMOTE_KIND=none", "TENBIT_LEDGER_PATH="+t.TempDir()+"/ledger")
 	d.URL = "http://" + d.Edge.Addr + "/v1"
 	a := d.post(t, chat("Anna buys 3 pens at $1.20 each. Anna pays with $10. How much change is there?"))
@@ -121,9 +121,9 @@ func TestTheShippedConfigurationsWork(t *testing.T) {
 	d := &deployment{Key: "tb-example"}
 	d.Local = fake.NewUpstream(t, says("It is dark."))
 	d.Large = fake.NewUpstream(t, says(story))
-	d.Origin = startFile(t, "origin", "../configs/origin.yaml", "TENBIT_LISTEN=127.0.0.1:0", "TENBIT_ADMIN_LISTEN="+freeAddr(t),
+	d.Origin = startFile(t, "origin", "../configs/origin.yaml", "TENBIT_LISTEN=127.0.0.1:0", "TENBIT_ADMIN_LISTEN=127.0.0.1:0",
 		"TENBIT_LARGE_URL="+d.Large.URL, "TENBIT_LEDGER_PATH="+t.TempDir()+"/ledger")
-	d.Edge = startFile(t, "edge", "../configs/edge.yaml", "TENBIT_LISTEN=127.0.0.1:0", "TENBIT_ADMIN_LISTEN="+freeAddr(t),
+	d.Edge = startFile(t, "edge", "../configs/edge.yaml", "TENBIT_LISTEN=127.0.0.1:0", "TENBIT_ADMIN_LISTEN=127.0.0.1:0",
 		"TENBIT_LOCAL_KIND=openai", "TENBIT_LOCAL_MODEL=small", "TENBIT_LOCAL_URL="+d.Local.URL, "TENBIT_LEDGER_PATH="+t.TempDir()+"/ledger",
 		"TENBIT_REMOTE_URL=ws://"+d.Origin.Addr+"/link")
 	d.URL = "http://" + d.Edge.Addr + "/v1"

@@ -7,6 +7,7 @@ import (
 
 	"tenbit"
 	"tenbit/internal/fake"
+	"tenbit/internal/freeport"
 )
 
 // open is a question without a short final answer.
@@ -198,7 +199,7 @@ func TestTheNextTurnIsCheap(t *testing.T) {
 	d := deploy(t, says("The harbour is dark."), says(story), func(edge, origin tree) {
 		edge.set("remote.histories", 8)
 		origin.set("histories", 8)
-		origin.set("listen", freeAddr(t)) // so that it can come back there
+		origin.set("listen", freeport.Addr(t)) // so that it can come back there
 		config = origin
 	})
 	messages := []any{map[string]string{"role": "user", "content": open}}

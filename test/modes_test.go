@@ -37,7 +37,7 @@ func TestEveryModeAddsUp(t *testing.T) {
 	})
 	d.largeSays("Aye.")
 	d.post(t, fresh("Write about whether anybody is there.", false)) // connects
-	edge, origin := tenbit.Bits(d.metric(t, "tenbit_settled_millibits_total", "")), tenbit.Bits(metricAt(t, d.originAt, "tenbit_settled_millibits_total", ""))
+	edge, origin := tenbit.Bits(d.metric(t, "tenbit_settled_millibits_total", "")), tenbit.Bits(metricAt(t, d.Origin.Admin, "tenbit_settled_millibits_total", ""))
 	for _, tt := range []struct {
 		route, question, large string
 		tenbit                 map[string]any
@@ -79,7 +79,7 @@ func TestEveryModeAddsUp(t *testing.T) {
 			if got := tenbit.Bits(d.metric(t, "tenbit_settled_millibits_total", "")); got != edge {
 				t.Errorf("the edge settled %v bits more than the answers say", got-edge)
 			}
-			if got := tenbit.Bits(metricAt(t, d.originAt, "tenbit_settled_millibits_total", "")); got != origin {
+			if got := tenbit.Bits(metricAt(t, d.Origin.Admin, "tenbit_settled_millibits_total", "")); got != origin {
 				t.Errorf("the origin settled %v bits more than the answers say", got-origin)
 			}
 			// A message's header, and a frame's: its own, the mode, the digest, the

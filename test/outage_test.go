@@ -9,13 +9,14 @@ import (
 
 	"tenbit"
 	"tenbit/internal/fake"
+	"tenbit/internal/freeport"
 )
 
 // TestTheOriginIsDown wants local answers, marked, until it is back.
 func TestTheOriginIsDown(t *testing.T) {
 	var config tree
 	d := deploy(t, says("It is dark."), says(story), func(_, origin tree) {
-		origin.set("listen", freeAddr(t)) // so that it can come back there
+		origin.set("listen", freeport.Addr(t)) // so that it can come back there
 		config = origin
 	})
 	d.Origin.stop(t)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,14 +21,16 @@ var patience = map[bool]time.Duration{false: time.Minute, true: 5 * time.Minute}
 
 // process is a running gatewayd.
 type process struct {
-	Addr string // as its first log line names it
+	Addr  string // as its first log line names it
+	Admin string // base URL of its admin listener, from the same line
 
 	cmd  *exec.Cmd
 	log  *logs
 	done chan struct{} // closed when the process has ended
 }
 
-var address = regexp.MustCompile(`127\.0\.0\.1:[0-9]+`)
+// listens is a role's first log line.
+var listens = regexp.MustCompile(` listens" addr=(127\.0\.0\.1:[0-9]+) admin=(127\.0\.0\.1:[0-9]+) `)
 
 // start runs a role of gatewayd with a configuration until the test ends.
 // Configurations are written as JSON, which is YAML too.
@@ -62,9 +63,11 @@ func startFile(t testing.TB, role, path string, env ...string) *process {
 	})
 	select {
 	case line := <-p.log.first:
-		if p.Addr = address.FindString(line); p.Addr == "" {
-			t.Fatalf("%s: no address in the first log line: %s", role, line)
+		m := listens.FindStringSubmatch(line)
+		if m == nil {
+			t.Fatalf("%s: the first log line does not say where it listens: %s", role, line)
 		}
+		p.Addr, p.Admin = m[1], "http://"+m[2]
 	case <-p.done:
 		t.Fatalf("%s ended at once:\n%s", role, p.log)
 	case <-time.After(patience):
@@ -169,17 +172,6 @@ func (l *logs) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.buf.String()
-}
-
-// freeAddr finds a loopback port that is free now.
-func freeAddr(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // once runs gatewayd to its end and returns what it printed and its exit status.

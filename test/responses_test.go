@@ -19,7 +19,6 @@ func TestADeletedResponseIsGoneEverywhere(t *testing.T) {
 		edge.set("cache.redis.timeout", "5s") // a busy machine is not this test's subject
 	})
 	first := &deployment{URL: d.URL, Key: d.Key}
-	d.edgeConfig.set("admin.listen", freeAddr(t))
 	d.startEdge(t, d.edgeConfig)
 	second := &deployment{URL: d.URL, Key: d.Key}
 	call := func(at *deployment, method, path string, body any) answer {

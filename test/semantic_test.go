@@ -88,7 +88,7 @@ func TestSemanticCache(t *testing.T) {
 					t.Errorf("%s: got %+v %q, want %s for at most %v bits", q.name, a.Meter, a.Text, q.route, q.most)
 				}
 			}
-			if got := ready(t, d.admin).Text; !strings.Contains(got, tt.where) {
+			if got := ready(t, d.Edge.Admin).Text; !strings.Contains(got, tt.where) {
 				t.Errorf("/readyz: %q, want %q", got, tt.where)
 			}
 			if right := d.metric(t, "tenbit_semantic_cache_total", `"right"`); right != 1 {
@@ -97,7 +97,6 @@ func TestSemanticCache(t *testing.T) {
 			if !tt.shared {
 				return
 			}
-			d.edgeConfig.set("admin.listen", freeAddr(t))
 			d.startEdge(t, d.edgeConfig)
 			d.Key = key
 			d.eventually(t, "another edge's hit", func() bool {
@@ -114,10 +113,10 @@ func TestSemanticIsOptIn(t *testing.T) {
 	if a := d.post(t, chat(tidesToo)); a.Meter.Route != "full" {
 		t.Errorf("off: got %+v", a.Meter)
 	}
-	if got := ready(t, d.admin).Text; strings.Contains(got, "semantic") {
+	if got := ready(t, d.Edge.Admin).Text; strings.Contains(got, "semantic") {
 		t.Errorf("/readyz speaks of what nobody takes part in: %q", got)
 	}
-	at := strings.TrimPrefix(d.admin, "http://")
+	at := strings.TrimPrefix(d.Edge.Admin, "http://")
 	if out, errs, code := once(t, "", "tenant", "set", "ship", "-semantic", "on", "-admin", at); code != 0 || !strings.Contains(out, "takes part") {
 		t.Fatalf("tenant set: exit %d, %s, %s", code, out, errs)
 	}

@@ -52,12 +52,12 @@ func TestRedisStates(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			d.eventually(t, "a good state", func() bool {
-				return ready(t, d.admin).Status == http.StatusOK && d.post(t, fresh(open, false)).Text == story
+				return ready(t, d.Edge.Admin).Status == http.StatusOK && d.post(t, fresh(open, false)).Text == story
 			})
 			tt.spoil()
 			state := readiness{}
-			d.eventually(t, "a bad state", func() bool { state = ready(t, d.admin); return state.Status != http.StatusOK })
-			d.eventually(t, "its name", func() bool { state = ready(t, d.admin); return strings.Contains(state.Text, tt.want) })
+			d.eventually(t, "a bad state", func() bool { state = ready(t, d.Edge.Admin); return state.Status != http.StatusOK })
+			d.eventually(t, "its name", func() bool { state = ready(t, d.Edge.Admin); return strings.Contains(state.Text, tt.want) })
 			for _, stream := range []bool{false, true} {
 				began := time.Now()
 				a := d.post(t, fresh(open, stream))
@@ -68,14 +68,14 @@ func TestRedisStates(t *testing.T) {
 			}
 			tt.mend()
 			d.eventually(t, "its end", func() bool {
-				return ready(t, d.admin).Status == http.StatusOK && d.post(t, fresh(open, false)).Text == story
+				return ready(t, d.Edge.Admin).Status == http.StatusOK && d.post(t, fresh(open, false)).Text == story
 			})
 		})
 	}
 	if n := d.metric(t, "tenbit_degraded_total", "ledger unavailable"); n < 10 {
 		t.Errorf("%v answers are counted as worse than configured, want at least 10", n)
 	}
-	audit(t, d.admin)
+	audit(t, d.Edge.Admin)
 }
 
 // TestReadyzTellsOfMissingAOF: a ledger on a Redis without append-only file works,
@@ -88,7 +88,7 @@ func TestReadyzTellsOfMissingAOF(t *testing.T) {
 		edge.set("ledger.redis.timeout", "30s")
 	})
 	const note = "append-only file is off"
-	if r := ready(t, d.admin); r.Status != http.StatusOK || !strings.Contains(r.Text, note) {
+	if r := ready(t, d.Edge.Admin); r.Status != http.StatusOK || !strings.Contains(r.Text, note) {
 		t.Errorf("got %+v, want ready, with a note", r)
 	}
 	c := redis.NewClient(&redis.Options{Addr: server.Addr})
@@ -97,7 +97,7 @@ func TestReadyzTellsOfMissingAOF(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.eventually(t, "the note's end", func() bool {
-		r := ready(t, d.admin)
+		r := ready(t, d.Edge.Admin)
 		return r.Status == http.StatusOK && !strings.Contains(r.Text, note)
 	})
 }

@@ -62,9 +62,8 @@ func TestOperators(t *testing.T) {
 		edge.set("ledger.redis.addr", addr)
 		edge.set("ledger.redis.timeout", "1s") // a busy machine is not this test's subject
 	})
-	firstURL, firstAdmin := d.URL, strings.TrimPrefix(d.admin, "http://")
+	firstURL, firstAdmin := d.URL, strings.TrimPrefix(d.Edge.Admin, "http://")
 	config := d.edgeConfig
-	config.set("admin.listen", freeAddr(t))
 	d.startEdge(t, config)
 	secondURL := d.URL
 	cli := func(args ...string) string {
@@ -126,10 +125,10 @@ func TestEverythingAddsUp(t *testing.T) {
 		m := d.post(t, fresh(open, false)).Meter
 		sum, up, down = sum+m.Bits, up+m.WireUp, down+m.WireDown
 	}
-	near := audit(t, d.admin)
+	near := audit(t, d.Edge.Admin)
 	spent, held := near.of(t, "t:ship")
-	far, farHeld := audit(t, d.originAt).of(t, "t:edge-1")
-	metric, farMetric := tenbit.Bits(d.metric(t, "tenbit_settled_millibits_total", "ship")), tenbit.Bits(metricAt(t, d.originAt, "tenbit_settled_millibits_total", ""))
+	far, farHeld := audit(t, d.Origin.Admin).of(t, "t:edge-1")
+	metric, farMetric := tenbit.Bits(d.metric(t, "tenbit_settled_millibits_total", "ship")), tenbit.Bits(metricAt(t, d.Origin.Admin, "tenbit_settled_millibits_total", ""))
 	t.Logf("20 answers: headers %v, edge's journal %v, edge's metrics %v, origin's journal %v and metrics %v", sum, spent, metric, far, farMetric)
 	if sum == 0 || spent != sum || metric != sum || far != sum || farMetric != sum || held != 0 || farHeld != 0 {
 		t.Errorf("they disagree; %v and %v are held", held, farHeld)

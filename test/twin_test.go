@@ -54,7 +54,7 @@ func TestATwinHasWhatTheEdgeHas(t *testing.T) {
 			t.Errorf("question %d: got %d, %+v for %d bytes", i, a.Status, a.Meter, len(question))
 		}
 	}
-	for where, at := range map[string]string{"edge": d.admin, "origin": d.originAt} {
+	for where, at := range map[string]string{"edge": d.Edge.Admin, "origin": d.Origin.Admin} {
 		same, other := metricAt(t, at, "tenbit_twin_checks_total", `"same"`), metricAt(t, at, "tenbit_twin_checks_total", `"other"`)
 		if same != n || other > 0 {
 			t.Errorf("the %s counts %v that are the same and %v others, want %d and none", where, same, other, n)
@@ -77,7 +77,7 @@ func TestAnotherWeightFileIsNoTwin(t *testing.T) {
 	if a.Status != http.StatusOK || a.Meter.Degraded != "" || a.Text == "" {
 		t.Errorf("got %d, %+v", a.Status, a.Meter)
 	}
-	for where, at := range map[string]string{"edge": d.admin, "origin": d.originAt} {
+	for where, at := range map[string]string{"edge": d.Edge.Admin, "origin": d.Origin.Admin} {
 		if same, other := metricAt(t, at, "tenbit_twin_checks_total", `"same"`), metricAt(t, at, "tenbit_twin_checks_total", `"other"`); same > 0 || other != 1 {
 			t.Errorf("the %s counts %v that are the same and %v others, want none and 1", where, same, other)
 		}

@@ -52,7 +52,7 @@ func TestWindows(t *testing.T) {
 			// What is charged is what it took: tokens as the large model counts them.
 			b := fake.Answers(story)
 			money := float64(tt.bought*(b.Prompt+b.Tokens)) / 1e6
-			got := audit(t, d.admin).Accounts[0].Spent
+			got := audit(t, d.Edge.Admin).Accounts[0].Spent
 			if got.Escalations != int64(tt.bought) || got.UpBytes != up || math.Abs(got.Money-money) > 1e-9 {
 				t.Errorf("the journal says %+v, want %d asks, %d bytes up, %.6f", got, tt.bought, up, money)
 			}
@@ -90,7 +90,7 @@ func TestLimitsOfATenant(t *testing.T) {
 			t.Errorf("got %d, %.300s", a.Status, a.Body)
 		}
 	}
-	admin := d.admin[len("http://"):]
+	admin := d.Edge.Admin[len("http://"):]
 	if _, errs, code := once(t, "", "tenant", "set", "ship", "-requests", "3", "-per", "8760h", "-active", "0", "-admin", admin); code != 0 {
 		t.Fatal(errs)
 	}
@@ -114,7 +114,7 @@ func TestOnEmpty(t *testing.T) {
 		say    string
 		status int
 	}{{"local", http.StatusOK}, {"reject", http.StatusTooManyRequests}, {"local", http.StatusOK}} {
-		if _, errs, code := once(t, "", "tenant", "set", "ship", "-on-empty", tt.say, "-admin", d.admin[len("http://"):]); code != 0 {
+		if _, errs, code := once(t, "", "tenant", "set", "ship", "-on-empty", tt.say, "-admin", d.Edge.Admin[len("http://"):]); code != 0 {
 			t.Fatal(errs)
 		}
 		a := d.post(t, fresh(open, false))

@@ -19,6 +19,7 @@ import (
 
 	"tenbit"
 	"tenbit/internal/config"
+	"tenbit/internal/freeport"
 	"tenbit/internal/ledger"
 	"tenbit/internal/redistest"
 	"tenbit/internal/register"
@@ -174,12 +175,7 @@ func startCluster(t *testing.T, args ...string) string {
 	t.Helper()
 	var at []string
 	for range 2 {
-		bus, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, port, _ := net.SplitHostPort(bus.Addr().String())
-		bus.Close()
+		_, port, _ := net.SplitHostPort(freeport.Addr(t))
 		at = append(at, redistest.Run(t, append([]string{"--cluster-enabled", "yes", "--cluster-port", port}, args...)...).Addr)
 		cli(t, at[len(at)-1], args, "CLUSTER", "ADDSLOTSRANGE", fmt.Sprint((len(at)-1)*8192), fmt.Sprint(len(at)*8192-1))
 		if len(at) == 2 {

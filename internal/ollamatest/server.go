@@ -13,7 +13,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -24,6 +23,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"tenbit/internal/freeport"
 )
 
 // Version is the Ollama that is run, the one test/ollama/go.mod names.
@@ -67,7 +68,7 @@ func Start(t testing.TB) *Server {
 		t.Skip("ollama is not built: run test/ollama/build.sh")
 	}
 
-	addr := freeAddr(t)
+	addr := freeport.Addr(t)
 	home := t.TempDir()
 	log := new(logBuffer)
 	cmd := exec.Command(bin, "serve")
@@ -187,17 +188,6 @@ func (s *Server) call(ctx context.Context, method, path string, body io.Reader, 
 		return fmt.Errorf("%s: %s: %s", path, resp.Status, said)
 	}
 	return nil
-}
-
-// freeAddr finds a loopback port that is free now.
-func freeAddr(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // logBuffer keeps what the server prints.

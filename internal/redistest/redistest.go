@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tenbit/internal/freeport"
 )
 
 // Server is a redis-server on a loopback port of its own. Its methods fail the
@@ -51,15 +53,8 @@ func run(t testing.TB, program, what string, args []string) *Server {
 		}
 		t.Skip(program + " is not installed: only miniredis is tested")
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &Server{Addr: ln.Addr().String(), t: t, path: path}
+	s := &Server{Addr: freeport.Addr(t), t: t, path: path}
 	_, port, _ := net.SplitHostPort(s.Addr)
-	if err := ln.Close(); err != nil {
-		t.Fatal(err)
-	}
 	s.args = append([]string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir()}, args...)
 	if i := slices.Index(s.args, "--tls-port"); i >= 0 {
 		s.args[1], s.args[i+1], s.tls = "0", port, true
