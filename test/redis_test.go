@@ -3,7 +3,6 @@ package test
 import (
 	"net/http"
 	"testing"
-	"time"
 
 	"tenbit/internal/redistest"
 )
@@ -36,20 +35,16 @@ func TestTwoEdgesShareRedis(t *testing.T) {
 }
 
 // TestRedisIsAway: the far side is closed without a ledger, local answers go
-// on, marked, and soon.
+// on, marked; `make bench-redis-away` measures how soon.
 func TestRedisIsAway(t *testing.T) {
 	d := deploy(t, says("It is dark."), says(story), func(edge, _ tree) {
 		edge.set("ledger.kind", "redis")
 		edge.set("ledger.redis.addr", "127.0.0.1:1") // where nobody listens
 	})
 	for range 3 {
-		began := time.Now()
 		a := d.post(t, fresh(open, false))
 		if a.Status != http.StatusOK || a.Text != "It is dark." || a.Meter.Degraded == "" || a.Meter.Bits != 0 {
 			t.Errorf("got %d, %+v, %.300s; want the draft, marked, for nothing", a.Status, a.Meter, a.Body)
-		}
-		if took := time.Since(began); took > 2*time.Second {
-			t.Errorf("took %v", took)
 		}
 	}
 }

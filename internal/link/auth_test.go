@@ -174,14 +174,13 @@ func TestNotAnOrigin(t *testing.T) {
 					return new(net.Dialer).DialContext(ctx, network, addr)
 				}
 			})
-			began := time.Now()
 			got, err := c.Escalate(t.Context(), newAsk(t, testID(1), "Say it."))
-			if !errors.Is(err, ErrUnavailable) || got.Cost.Bits != 0 || time.Since(began) > time.Second {
-				t.Errorf("got %v, %v after %v", got.Cost, err, time.Since(began))
+			if !errors.Is(err, ErrUnavailable) || got.Cost.Bits != 0 {
+				t.Errorf("got %v, %v", got.Cost, err)
 			}
-			began, before := time.Now(), dials
-			if _, err := c.Escalate(t.Context(), newAsk(t, testID(2), "Say it.")); !errors.Is(err, ErrUnavailable) || dials != before || time.Since(began) > time.Second {
-				t.Errorf("in the pause: got %v after %v and %d dials more", err, time.Since(began), dials-before)
+			before := dials
+			if _, err := c.Escalate(t.Context(), newAsk(t, testID(2), "Say it.")); !errors.Is(err, ErrUnavailable) || dials != before {
+				t.Errorf("in the pause: got %v after %d dials more", err, dials-before)
 			}
 		})
 	}

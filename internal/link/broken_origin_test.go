@@ -114,16 +114,12 @@ func TestBrokenOrigin(t *testing.T) {
 			c := newClient(t, rawOrigin(t, goodAck, tt.reply), func(c *ClientConfig) {
 				c.Silence, c.ResumeTimeout = 300*time.Millisecond, 200*time.Millisecond
 			})
-			began := time.Now()
 			got, err := c.Escalate(t.Context(), good)
 			if !errors.Is(err, tt.err) || (err == nil) != (tt.err == nil) {
 				// A broken connection may be resumed into silence.
 				if tt.err != ErrCut || !errors.Is(err, ErrUnavailable) {
 					t.Errorf("got %v, want %v", err, tt.err)
 				}
-			}
-			if time.Since(began) > 3*time.Second {
-				t.Errorf("took %v", time.Since(began))
 			}
 			want := tt.bits
 			if want == lost {

@@ -101,11 +101,10 @@ func TestLost(t *testing.T) {
 	if !errors.Is(err, ErrCut) || got.Cost.Bits != a.Limit {
 		t.Errorf("got %v, %v; want %v and all of %v", got.Cost, err, ErrCut, a.Limit)
 	}
-	// The origin is away: the next fail at once.
-	began := time.Now()
+	// The origin is away: the next fail, and cost nothing.
 	got, err = c.Escalate(t.Context(), newAsk(t, testID(2), "And?"))
-	if !errors.Is(err, tenbit.ErrUnavailable) || got.Cost.Bits != 0 || time.Since(began) > 2*time.Second {
-		t.Errorf("got %v, %v after %v", got.Cost, err, time.Since(began))
+	if !errors.Is(err, tenbit.ErrUnavailable) || got.Cost.Bits != 0 {
+		t.Errorf("got %v, %v", got.Cost, err)
 	}
 	// It comes back.
 	p.setRefuse(false)

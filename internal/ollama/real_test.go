@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"tenbit"
 	"tenbit/internal/ollama"
@@ -86,15 +85,13 @@ func TestRealOllama(t *testing.T) {
 	t.Run("cancelled", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		var at time.Time
 		c := client(t, ollama.Config{BaseURL: s.URL, Model: "fixed", NumThread: 1})
 		_, err := c.Complete(ctx, request(t, hello), tenbit.Sampling{Sink: func(string) error {
-			at = time.Now()
 			cancel()
 			return nil
 		}})
-		if took := time.Since(at); !errors.Is(err, context.Canceled) || took > 2*time.Second {
-			t.Errorf("got %v after %v, want it cancelled", err, took)
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want it cancelled", err)
 		}
 	})
 }
