@@ -132,20 +132,10 @@ func spelled(token string, known []int) []int {
 	return out
 }
 
-// outputCall is a call of an answer: of a function, or of a custom tool.
+// outputCall is a call in a response's output.
 type outputCall struct {
-	ID       string `json:"id"`
-	Type     string `json:"type"`
-	Function struct {
-		Name      string `json:"name"`
-		Arguments string `json:"arguments"`
-	} `json:"function"`
-	Custom struct {
-		Name  string `json:"name"`
-		Input string `json:"input"`
-	} `json:"custom"`
-
-	Namespace string `json:"-"`
+	toolCall
+	Namespace string
 }
 
 // item is the call as the response's output has it; without its arguments while

@@ -165,14 +165,14 @@ func (of offers) allowed(t map[string]any) (list []any) {
 
 // calls are the calls of an answer, in the namespaces that they were offered in.
 func (of offers) calls(a tenbit.Answer) (calls []outputCall) {
-	_ = json.Unmarshal(a.Message.ToolCalls, &calls) // nil has none
-	for i := range calls {
-		c := &calls[i]
+	for _, t := range callsOf(a.Message) {
+		c := outputCall{toolCall: t}
 		for _, name := range []*string{&c.Function.Name, &c.Custom.Name} {
 			if p, ok := of.names[*name]; ok {
 				c.Namespace, *name = p.namespace, p.name
 			}
 		}
+		calls = append(calls, c)
 	}
 	return calls
 }

@@ -13,7 +13,7 @@ import (
 	"tenbit"
 )
 
-// toolCall is one call of a tool in an answer.
+// toolCall is one call of a tool in an answer: of a function, or of a custom tool.
 type toolCall struct {
 	ID       string `json:"id"`
 	Type     string `json:"type"`
@@ -21,6 +21,10 @@ type toolCall struct {
 		Name      string `json:"name"`
 		Arguments string `json:"arguments"`
 	} `json:"function"`
+	Custom struct {
+		Name  string `json:"name"`
+		Input string `json:"input"`
+	} `json:"custom,omitzero"`
 
 	raw json.RawMessage // as the model gave it
 }
