@@ -23,6 +23,8 @@ type form struct {
 	choice   string // none, auto, required, or "" where no tools are offered
 	named    string // the one function to call, "" for any
 	parallel bool
+
+	room int // objects that schemas may still hold
 }
 
 // tool is a tool that the model may call.
@@ -70,7 +72,7 @@ func formOf(req tenbit.Request, fields map[string]json.RawMessage) (*form, tenbi
 	if err := exactly(fields, &in); err != nil {
 		return nil, req, mistyped(err)
 	}
-	f := &form{logProbs: req.LogProbs, parallel: in.Parallel == nil || *in.Parallel}
+	f := &form{logProbs: req.LogProbs, parallel: in.Parallel == nil || *in.Parallel, room: maxObjects}
 	if err := in.unsupported(); err != nil {
 		return nil, req, err
 	}
@@ -148,7 +150,7 @@ func (f *form) readFormat(in wanted) error {
 		return nil
 	}
 	var err error
-	if f.schema, err = compile(s.Schema); err != nil {
+	if f.schema, err = compile(s.Schema, &f.room); err != nil {
 		return invalid("response_format.json_schema.schema", "invalid_json_schema", "Invalid schema for response_format: "+err.Error()+".")
 	}
 	return nil
@@ -174,18 +176,24 @@ func (f *form) readTools(raw []json.RawMessage) error {
 		if !toolName.MatchString(t.Function.Name) {
 			return invalid(at+".name", "", "Expected 1 to 64 letters, digits, underscores or dashes.")
 		}
-		if len(t.Function.Parameters) == 0 || string(t.Function.Parameters) == "null" {
-			continue
-		}
-		s, err := compile(t.Function.Parameters)
-		if err != nil {
+		if err := f.readParameters(t); err != nil {
 			return invalid(at+".parameters", "invalid_function_parameters", "Invalid schema for the function: "+err.Error()+".")
-		}
-		if t.Function.Strict != nil && *t.Function.Strict {
-			t.schema = s
 		}
 	}
 	return nil
+}
+
+// readParameters compiles the schema of a strict function. Others are the model's
+// to read, in whatever dialect they are.
+func (f *form) readParameters(t *tool) (err error) {
+	switch p := t.Function.Parameters; {
+	case len(p) == 0 || string(p) == "null":
+	case t.Function.Strict != nil && *t.Function.Strict:
+		t.schema, err = compile(p, &f.room)
+	case p[0] != '{':
+		err = errors.New("it is not an object")
+	}
+	return err
 }
 
 // readChoice reads tool_choice; allowed are the names of the tools that it

@@ -382,7 +382,9 @@ func TestFieldsOfAChat(t *testing.T) {
 		{"a choice that is not there", tools + `"tool_choice":{"type":"function","function":{"name":"fly"}},`, "tool_choice"},
 		{"an unknown choice", tools + `"tool_choice":"maybe",`, "tool_choice"},
 		{"a function with a bad name", `"tools":[{"type":"function","function":{"name":"a b"}}],`, "tools[0].function.name"},
-		{"a function with a bad schema", `"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"thing"}}}],`, "tools[0].function.parameters"},
+		{"a strict function with a bad schema", `"tools":[{"type":"function","function":{"name":"f","strict":true,"parameters":{"type":"thing"}}}],`, "tools[0].function.parameters"},
+		{"a function with a list for a schema", `"tools":[{"type":"function","function":{"name":"f","parameters":[]}}],`, "tools[0].function.parameters"},
+		{"schemas of too many parts", `"response_format":{"type":"json_schema","json_schema":{"name":"x","schema":` + wide(3000) + `}},"tools":[{"type":"function","function":{"name":"f","strict":true,"parameters":` + wide(3000) + `}}],`, "tools[0].function.parameters"},
 		{"a bad schema", `"response_format":{"type":"json_schema","json_schema":{"name":"x","schema":{"type":12}}},`, "response_format.json_schema.schema"},
 		{"a schema from elsewhere", `"response_format":{"type":"json_schema","json_schema":{"name":"x","schema":{"$ref":"http://127.0.0.1:1/x"}}},`, "response_format.json_schema.schema"},
 		{"a schema from a file", `"response_format":{"type":"json_schema","json_schema":{"name":"x","schema":{"$ref":"file:///etc/passwd"}}},`, "response_format.json_schema.schema"},
@@ -408,15 +410,52 @@ func TestFieldsOfAChat(t *testing.T) {
 	}
 }
 
+// wide is a schema with n properties.
+func wide(n int) string {
+	var properties []string
+	for i := range n {
+		properties = append(properties, fmt.Sprintf(`"%d":{}`, i))
+	}
+	return `{"type":"object","properties":{` + strings.Join(properties, ",") + `}}`
+}
+
 // TestASchemaThatTakesForEver is given up.
 func TestASchemaThatTakesForEver(t *testing.T) {
 	var defs []string
 	for i := range 40 {
 		defs = append(defs, fmt.Sprintf(`"d%d":{"allOf":[{"$ref":"#/$defs/d%d"},{"$ref":"#/$defs/d%d"}]}`, i, i+1, i+1))
 	}
-	format := `"response_format":{"type":"json_schema","json_schema":{"name":"x","schema":{"$ref":"#/$defs/d0","$defs":{` + strings.Join(defs, ",") + `,"d40":{}}}}},`
-	b := open(t, fake.Says(`{}`), fake.Says(""), func(g *gateway.Gateway, _ *tenbit.Tenant) { g.Remote = nil })
-	if got := b.chat(t, "What?", format); got.status != 400 || got.err == nil || got.err.Param != "response_format" {
-		t.Errorf("got %d %s, want 400", got.status, got.body)
+	for name, schema := range map[string]string{
+		"references": `{"$ref":"#/$defs/d0","$defs":{` + strings.Join(defs, ",") + `,"d40":{}}}`,
+		"a pattern":  `{"properties":{"a":{"pattern":"^(a|a|aa)+$"}}}`,
+	} {
+		format := `"response_format":{"type":"json_schema","json_schema":{"name":"x","schema":` + schema + `}},`
+		b := open(t, fake.Says(`{"a":"`+strings.Repeat("a", 60)+`b"}`), fake.Says(""), func(g *gateway.Gateway, _ *tenbit.Tenant) { g.Remote = nil })
+		if got := b.chat(t, "What?", format); got.status != 400 || got.err == nil || got.err.Param != "response_format" {
+			t.Errorf("%s: got %d %s, want 400", name, got.status, got.body)
+		}
+	}
+}
+
+// TestPatterns are those of ECMA-262, such as zod's for e-mail. Schemas of tools
+// that are not strict are the model's to read, in whatever dialect.
+func TestPatterns(t *testing.T) {
+	const mail = `^(?!\\.)(?!.*\\.\\.)([A-Za-z0-9_'+\\-\\.]*)[A-Za-z0-9_+-]@([A-Za-z0-9][A-Za-z0-9\\-]*\\.)+[A-Za-z]{2,}$`
+	format := `"response_format":{"type":"json_schema","json_schema":{"name":"x","schema":{"properties":{"mail":{"pattern":"` + mail + `"},"note":{"pattern":"^.{0,2000}$"},"twice":{"pattern":"^(.)\\1$"}}}}},`
+	for answer, want := range map[string]int{
+		`{"mail":"ann@example.org","note":"","twice":"aa"}`: 200,
+		`{"mail":"ann..b@example.org"}`:                     502,
+		`{"twice":"ab"}`:                                    502,
+	} {
+		b := open(t, fake.Says(answer), fake.Says(""), func(g *gateway.Gateway, _ *tenbit.Tenant) { g.Remote = nil })
+		if got := b.chat(t, "Who?", format); got.status != want {
+			t.Errorf("%s: got %d %s, want %d", answer, got.status, got.body, want)
+		}
+	}
+	b := open(t, fake.Says("Nobody."), fake.Says(""), func(g *gateway.Gateway, _ *tenbit.Tenant) { g.Remote = nil })
+	for _, p := range []string{`{"pattern":"("}`, `{"exclusiveMinimum":true}`, `{"required":null}`, `{"$schema":"https://spec.openapis.org/oas/3.1/dialect/base"}`, wide(6000)} {
+		if got := b.chat(t, "Who?", `"tools":[{"type":"function","function":{"name":"f","parameters":`+p+`}}],`); got.status != 200 {
+			t.Errorf("a tool with %.80s: got %d %s", p, got.status, got.body)
+		}
 	}
 }

@@ -284,7 +284,7 @@ func TestFieldsOfAResponse(t *testing.T) {
 		`"input":"x","tools":[{"type":"namespace","name":"n"}]`:                                     "tools[0]",
 		`"input":"x","tools":[{"type":"namespace","name":"n","tools":[{"type":"mcp","name":"m"}]}]`: "tools[0].tools[0].type",
 		`"input":"x","tools":[{"type":"namespace","name":"n","tools":[{"type":"function"}]}]`:       "tools[0].tools[0].name",
-		`"input":"x","tools":[{"type":"web_search"},{"type":"namespace","name":"n","tools":[{"type":"function","name":"f","parameters":{"type":1}}]}]`: "tools[1].tools[0].parameters",
+		`"input":"x","tools":[{"type":"web_search"},{"type":"namespace","name":"n","tools":[{"type":"function","name":"f","parameters":[1]}]}]`: "tools[1].tools[0].parameters",
 		`"input":"x","tool_choice":{"type":"mcp"}`:                                            "tool_choice.type",
 		`"input":"x","text":{"format":{"type":"json_schema","name":"n","schema":{"type":1}}}`: "text.format.schema",
 	} {

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"strings"
 	"sync/atomic"
+	"time"
 
+	"github.com/dlclark/regexp2/v2"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
@@ -17,9 +19,15 @@ type schema struct {
 	steps    *steps
 }
 
+// maxObjects is the most objects in the schemas of one request: it bounds their
+// parts, and the time to compile them grows with the square of those. OpenAI
+// allows 5,000 properties.
+const maxObjects = 5000
+
 // compile reads a schema. What it refers to must be inside it: nothing is
-// loaded. The error is for the client.
-func compile(source json.RawMessage) (*schema, error) {
+// loaded. room is how many objects it may hold, and what is left of them after.
+// The error is for the client.
+func compile(source json.RawMessage, room *int) (*schema, error) {
 	doc, err := decode(string(source))
 	if err != nil {
 		return nil, err
@@ -27,8 +35,12 @@ func compile(source json.RawMessage) (*schema, error) {
 	if _, ok := doc.(map[string]any); !ok {
 		return nil, errors.New("it is not an object")
 	}
+	if *room -= objects(doc); *room < 0 {
+		return nil, fmt.Errorf("the request's schemas have more than %d parts", maxObjects)
+	}
 	s := &schema{source: source, steps: new(steps)}
 	c := jsonschema.NewCompiler()
+	c.UseRegexpEngine(s.steps.pattern)
 	c.UseLoader(nowhere{})
 	c.DefaultDraft(jsonschema.Draft2020)
 	c.RegisterVocabulary(&jsonschema.Vocabulary{
@@ -87,6 +99,62 @@ func (s *steps) Validate(*jsonschema.ValidatorContext, any) {
 	if s.n.Add(1) > maxSteps {
 		panic(errSteps)
 	}
+}
+
+const (
+	maxPattern = 10_000  // bytes of a pattern
+	maxMatched = 1 << 16 // bytes of a text that a pattern is held against
+	matchTime  = 100 * time.Millisecond
+)
+
+// pattern compiles what stands as a pattern in schemas: a regular expression of
+// ECMA-262, which may look around and back.
+func (s *steps) pattern(expr string) (jsonschema.Regexp, error) {
+	if len(expr) > maxPattern {
+		return nil, errors.New("the pattern is too long")
+	}
+	re, err := regexp2.Compile(expr, regexp2.ECMAScript|regexp2.Unicode, regexp2.OptionMaxBacktrackingStackSize(1<<20))
+	if err != nil {
+		return nil, err
+	}
+	re.MatchTimeout = matchTime
+	return pattern{re, s}, nil
+}
+
+// pattern is a compiled one. Its work counts in steps, one a microsecond: there
+// are patterns that take for ever.
+type pattern struct {
+	*regexp2.Regexp
+	steps *steps
+}
+
+// MatchString reports whether there is a match in text.
+func (p pattern) MatchString(text string) bool {
+	if len(text) > maxMatched {
+		panic(errSteps)
+	}
+	began := time.Now()
+	ok, err := p.Regexp.MatchString(text)
+	if err != nil || p.steps.n.Add(time.Since(began).Microseconds()) > maxSteps {
+		panic(errSteps)
+	}
+	return ok
+}
+
+// objects counts those in a JSON value.
+func objects(v any) (n int) {
+	switch v := v.(type) {
+	case []any:
+		for _, e := range v {
+			n += objects(e)
+		}
+	case map[string]any:
+		n = 1
+		for _, e := range v {
+			n += objects(e)
+		}
+	}
+	return n
 }
 
 // nowhere loads no schemas: a client must not make the gateway fetch.
