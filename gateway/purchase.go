@@ -20,7 +20,8 @@ type purchase struct {
 	g    *Gateway
 	o    Order
 	hold tenbit.Hold
-	paid int64 // for the large model, in millionths of the currency
+	most tenbit.Amount // reserved
+	paid int64         // for the large model, in millionths of the currency
 	// stored says that the draft is an answer from the cache, shown for a verdict:
 	// it travels whatever its bytes, no twin has it, and what drafts are worth
 	// isn't learnt from it.
@@ -29,11 +30,12 @@ type purchase struct {
 
 // reserve sets aside what the order may spend, at worst, in every unit.
 func (g *Gateway) reserve(ctx context.Context, o Order, d policy.Draft) (*purchase, error) {
-	hold, err := g.Ledger.Reserve(ctx, o.Tenant, o.ID, g.worst(o, d))
+	most := g.worst(o, d)
+	hold, err := g.Ledger.Reserve(ctx, o.Tenant, o.ID, most)
 	if err != nil {
 		return nil, fmt.Errorf("reserve %v bits: %w", o.MaxBits, err)
 	}
-	p := &purchase{g: g, o: o, hold: hold}
+	p := &purchase{g: g, o: o, hold: hold, most: most}
 	if hold.Granted < policy.MinLimit {
 		p.settle(ctx, tenbit.Cost{})
 		return nil, fmt.Errorf("reserve %v bits: %v left: %w", o.MaxBits, hold.Granted, tenbit.ErrOverBudget)
@@ -81,10 +83,10 @@ func (p *purchase) once(ctx context.Context, ask tenbit.Ask) (tenbit.Reply, erro
 	}
 	ask.Revised = ask.Revised || p.stored
 	reply, err := p.g.Remote.Escalate(ctx, ask)
-	p.paid += p.g.Tariff.of(int64(reply.Usage.Prompt), int64(reply.Usage.Completion))
 	if err != nil && left {
 		err = errors.Join(errBroken, err)
 	}
+	p.paid += p.price(reply, err)
 	if err == nil && p.g.Worth != nil && !p.stored {
 		p.g.Worth.Learn(ask, reply)
 	}

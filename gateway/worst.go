@@ -1,6 +1,9 @@
 package gateway
 
 import (
+	"context"
+	"errors"
+
 	"tenbit"
 	"tenbit/policy"
 )
@@ -16,11 +19,14 @@ type Tariff struct {
 // TLS records, HTTP headers in api mode, and a first connection's greeting.
 const upSlack = 8 << 10
 
-// worst is the most that an order can take, in each of its asks: two in a round,
-// since questions may travel only when they are called for. Tokens are at least
-// a byte each.
+// mostAsks are those of one purchase: two in a round, since questions may travel
+// only when they are called for.
+func (g *Gateway) mostAsks() int64 { return 2 * int64(max(g.Rounds, 1)) }
+
+// worst is the most that an order can take, in each of its asks. Tokens are at
+// least a byte each.
 func (g *Gateway) worst(o Order, d policy.Draft) tenbit.Amount {
-	asks := 2 * int64(max(g.Rounds, 1))
+	asks := g.mostAsks()
 	texts := int64(len(o.Request.Body) + len(d.Completion.Message.Content) + len(d.Completion.Message.ToolCalls))
 	out := o.Request.MaxTokens
 	if out == 0 {
@@ -32,9 +38,27 @@ func (g *Gateway) worst(o Order, d policy.Draft) tenbit.Amount {
 	}
 }
 
+// price is what the large model took for one ask. Where it worked and nobody says
+// how much, since the client left, the answer was cut off, or its server does not
+// count, it is what was reserved for an ask.
+func (p *purchase) price(reply tenbit.Reply, err error) int64 {
+	if reply.Usage != (tenbit.Usage{}) {
+		return p.g.Tariff.of(int64(reply.Usage.Prompt), int64(reply.Usage.Completion))
+	}
+	worked := err == nil && !reply.NeedsQuestions()
+	for _, left := range []error{errBroken, tenbit.ErrIncomplete, context.Canceled, context.DeadlineExceeded} {
+		worked = worked || errors.Is(err, left)
+	}
+	if !worked || reply.Cost == (tenbit.Cost{}) {
+		return 0
+	}
+	return p.most[tenbit.UnitMoney] / p.g.mostAsks()
+}
+
 // spent is what a purchase took. One of which nothing crossed is no escalation.
+// Tokens are the far end's word, which is good for what was reserved.
 func (p *purchase) spent(c tenbit.Cost) tenbit.Amount {
-	a := tenbit.Amount{tenbit.UnitBits: int64(c.Bits), tenbit.UnitUp: c.WireUp, tenbit.UnitMoney: p.paid}
+	a := tenbit.Amount{tenbit.UnitBits: int64(c.Bits), tenbit.UnitUp: c.WireUp, tenbit.UnitMoney: min(p.paid, p.most[tenbit.UnitMoney])}
 	if c != (tenbit.Cost{}) {
 		a[tenbit.UnitEscalations] = 1
 	}
