@@ -23,11 +23,10 @@ type Order struct {
 	// it has not received at the end is the caller's to send.
 	Sink tenbit.Sink
 
-	spent  tenbit.Bits // of MaxBits before, which no longer has them
-	narrow bool        // its sender set limits of its own, below the tenant's
-	form   *form       // that the answer is wanted in; nil: any
-	near   *cache.Near // what the semantic cache found; nil: it takes no part
-	known  *cache.Key  // of the answer; nil: not made yet
+	spent tenbit.Bits // of MaxBits before, which no longer has them
+	form  *form       // that the answer is wanted in; nil: any
+	near  *cache.Near // what the semantic cache found; nil: it takes no part
+	known *cache.Key  // of the answer; nil: not made yet
 }
 
 // Answer walks one request: caches, draft, gate, reserve, escalate, settle,

@@ -123,7 +123,7 @@ func (d *delivery) limit(o *Order, h http.Header) error {
 		if err != nil {
 			return invalid("x-tenbit-max-bits", "", "Expected a number of bits with at most three decimals.")
 		}
-		o.MaxBits, o.narrow = min(o.MaxBits, b), true
+		o.MaxBits = min(o.MaxBits, b)
 	}
 	for part := range strings.SplitSeq(strings.Join(h.Values("Cache-Control"), ","), ",") {
 		switch strings.ToLower(strings.TrimSpace(part)) {
@@ -141,7 +141,7 @@ func (d *delivery) limit(o *Order, h http.Header) error {
 		if err != nil {
 			return invalid("tenbit.max_bits", "", "Expected a number of bits, not negative.")
 		}
-		o.MaxBits, o.narrow = min(o.MaxBits, b), true
+		o.MaxBits = min(o.MaxBits, b)
 	}
 	if d.Tenbit.Modes != nil {
 		var set tenbit.ModeSet
@@ -152,7 +152,7 @@ func (d *delivery) limit(o *Order, h http.Header) error {
 			}
 			set |= tenbit.Modes(m)
 		}
-		o.Modes, o.narrow = o.Modes&set, true
+		o.Modes &= set
 	}
 	switch d.Tenbit.Cache {
 	case "":

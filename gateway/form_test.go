@@ -135,7 +135,7 @@ func TestN(t *testing.T) {
 			_ = json.Unmarshal(c.Request.Body, &body)
 			return fake.Text(fmt.Sprintf("seed %d, n %d", body.Seed, body.N))
 		})
-		b := open(t, local, fake.Says(""), func(g *gateway.Gateway, _ *tenbit.Tenant) { g.Gate.Confidence = 0 })
+		b := open(t, local, nil, func(g *gateway.Gateway, _ *tenbit.Tenant) { g.Remote = nil })
 		want := []string{"seed 1, n 0|stop", "seed 2, n 0|stop", "seed 3, n 0|stop"}
 		for range 2 { // the second time from the cache
 			got := b.chat(t, "Say a seed.", more+`"n":3,`)
@@ -156,6 +156,18 @@ func TestNSharesTheLimit(t *testing.T) {
 	spent, _ := b.ledger.Spent(t.Context(), "t")
 	if len(got.choices) != 3 || spent > 100*tenbit.Bit {
 		t.Errorf("got %d choices for %v bits, want 3 for at most 100", len(got.choices), spent)
+	}
+}
+
+// TestAChoiceIsNoWholeRequest: what a choice got for its share of the bits is not
+// the answer of a request that has them all.
+func TestAChoiceIsNoWholeRequest(t *testing.T) {
+	b := open(t, fake.Says("It is wet."), fake.Says("It is deep."), func(_ *gateway.Gateway, t *tenbit.Tenant) { t.MaxRequest = 60 * tenbit.Bit })
+	if got := b.chat(t, "The sea?", `"n":8,`); len(got.choices) != 8 || got.header.Get("X-Tenbit-Bits") != "0.000" {
+		t.Fatalf("got %d %s, want eight drafts", got.status, got.body)
+	}
+	if got := b.chat(t, "The sea?", ""); got.texts()[0] != "It is deep.|stop" {
+		t.Errorf("alone: got %q by %s, want the large model's", got.texts(), got.header.Get("X-Tenbit-Route"))
 	}
 }
 

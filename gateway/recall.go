@@ -9,8 +9,8 @@ import (
 )
 
 // key names an order's answer by everything that changes it: the tenant first,
-// then the policy and the models in force, what the tenant and, where that is
-// less, the sender allow, and the canonical request.
+// then the policy and the models in force, what may be bought for it, and the
+// canonical request.
 func (g *Gateway) key(o Order) cache.Key {
 	if o.known != nil {
 		return *o.known
@@ -25,12 +25,9 @@ func (g *Gateway) terms(o Order) []byte {
 	if c := o.Tenant.Confidence; c != nil {
 		terms = strconv.AppendFloat(append(terms, " confidence "...), *c, 'g', -1, 64)
 	}
-	terms = append(terms, " limit "...)
-	if o.narrow {
-		terms = strconv.AppendInt(terms, int64(o.MaxBits+o.spent), 10)
+	if g.Remote != nil {
+		terms = strconv.AppendInt(append(terms, " limit "...), int64(o.MaxBits+o.spent), 10)
 		terms = strconv.AppendUint(append(terms, ' '), uint64(o.Modes&g.Modes), 10)
-	} else {
-		terms = strconv.AppendInt(terms, int64(o.Tenant.MaxRequest), 10) // also of each of several choices
 	}
 	return append(terms, '\n')
 }
