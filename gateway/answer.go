@@ -23,10 +23,11 @@ type Order struct {
 	// it has not received at the end is the caller's to send.
 	Sink tenbit.Sink
 
-	spent tenbit.Bits // of MaxBits before, which no longer has them
-	form  *form       // that the answer is wanted in; nil: any
-	near  *cache.Near // what the semantic cache found; nil: it takes no part
-	known *cache.Key  // of the answer; nil: not made yet
+	spent   tenbit.Bits // of MaxBits before, which no longer has them
+	stopper *stopper    // ends what goes to Sink; nil: nothing does
+	form    *form       // that the answer is wanted in; nil: any
+	near    *cache.Near // what the semantic cache found; nil: it takes no part
+	known   *cache.Key  // of the answer; nil: not made yet
 }
 
 // Answer walks one request: caches, draft, gate, reserve, escalate, settle,
@@ -88,7 +89,14 @@ func (g *Gateway) mayBuy(o Order) bool {
 
 // localOnly answers with the local model alone, streaming as it goes.
 func (g *Gateway) localOnly(ctx context.Context, o Order) (tenbit.Answer, error) {
-	c, err := g.Drafter.Local.Complete(ctx, o.Request, tenbit.Sampling{Sink: o.Sink})
+	sink := o.Sink
+	if o.stopper != nil {
+		sink = o.stopper.last
+	}
+	c, err := g.Drafter.Local.Complete(ctx, o.Request, tenbit.Sampling{Sink: sink})
+	if errors.Is(err, errStopped) { // whatever it would have gone on with
+		c.Finish, err = tenbit.FinishStop, nil
+	}
 	if err != nil {
 		return tenbit.Answer{}, localDown(err)
 	}

@@ -22,7 +22,8 @@ func (g *Gateway) walk(ctx context.Context, o Order) (tenbit.Answer, error) {
 		o.Sink = nil
 	}
 	if o.Sink != nil && len(f.stops) > 0 {
-		o.Sink = (&stopper{stops: f.stops, sink: o.Sink}).write
+		o.stopper = &stopper{stops: f.stops, sink: o.Sink}
+		o.Sink = o.stopper.write
 	}
 	a, err := g.Answer(ctx, o)
 	if err != nil {
@@ -38,8 +39,15 @@ func (g *Gateway) walk(ctx context.Context, o Order) (tenbit.Answer, error) {
 	return f.cut(g.store(ctx, o, repaired)), nil
 }
 
-// cut ends the text at the first stop string.
-func (f *form) cut(a tenbit.Answer) tenbit.Answer { return stopped(a, f.stops) }
+// cut ends the text at the first stop string. A call that the client has asked for
+// stays.
+func (f *form) cut(a tenbit.Answer) tenbit.Answer {
+	out := stopped(a, f.stops)
+	if f.choice == "required" {
+		out.Message.ToolCalls, out.Finish = a.Message.ToolCalls, a.Finish
+	}
+	return out
+}
 
 // fence is what models put around JSON.
 var fence = regexp.MustCompile("(?s)^\\s*```(?:json|JSON)?\\s*\n(.*?)\n?\\s*```\\s*$")

@@ -200,6 +200,39 @@ func TestStop(t *testing.T) {
 	}
 }
 
+// TestStopEndsTheModel: a model that does not heed stop strings is not waited for,
+// and its stream's end in the cache is the same.
+func TestStopEndsTheModel(t *testing.T) {
+	steps := make(chan struct{}, 2)
+	steps <- struct{}{}
+	steps <- struct{}{} // the third never comes
+	local := fake.NewModel(func(fake.Call) fake.Reply {
+		return fake.Reply{Chunks: []string{"one EN", "D", " two"}, Step: steps}
+	})
+	b := open(t, local, nil, func(g *gateway.Gateway, _ *tenbit.Tenant) { g.Remote = nil })
+	for _, more := range []string{`"stream":true,`, `"stream":true,`, ""} {
+		if got := b.chat(t, "The sea?", more+`"stop":"END",`).texts(); len(got) != 1 || got[0] != "one |stop" {
+			t.Errorf("%s got %q", more, got)
+		}
+	}
+}
+
+// TestStopBeforeACall: a call that follows a stop string was never made.
+func TestStopBeforeACall(t *testing.T) {
+	bothWays(t, func(t *testing.T, more string) {
+		local := fake.NewModel(func(fake.Call) fake.Reply {
+			r := fake.Text("one END two")
+			r.Completion.Message.ToolCalls = json.RawMessage(`[{"id":"c","type":"function","function":{"name":"anchor","arguments":"{}"}}]`)
+			r.Completion.Finish = tenbit.FinishToolCalls
+			return r
+		})
+		b := open(t, local, nil, func(g *gateway.Gateway, _ *tenbit.Tenant) { g.Remote = nil })
+		if got := b.chat(t, "The sea?", more+tools+`"stop":"END",`).texts(); len(got) != 1 || got[0] != "one |stop" {
+			t.Errorf("got %q, want the text alone", got)
+		}
+	})
+}
+
 func TestLogProbs(t *testing.T) {
 	tokens := []tenbit.TokenProb{
 		{Token: "It", LogProb: -0.5, Bytes: []int{'I', 't'}, Top: []tenbit.OtherToken{{Token: "It", LogProb: -0.5}, {Token: "I", LogProb: -1}}},

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"strings"
 
 	"tenbit"
@@ -34,6 +35,17 @@ func (s *stopper) write(text string) error {
 	return s.sink(out)
 }
 
+// errStopped says that the text has ended at a stop string.
+var errStopped = errors.New("stop string")
+
+// last is write for a model that is to end there, too.
+func (s *stopper) last(text string) error {
+	if err := s.write(text); err != nil || !s.cut {
+		return err
+	}
+	return errStopped
+}
+
 // stopAt is where text ends: before the stop string that is complete first, or
 // at its own end.
 func stopAt(text string, stops []string) (n int, cut bool) {
@@ -59,13 +71,14 @@ func begun(text string, stops []string) int {
 	return longest
 }
 
-// stopped is the answer cut at the first stop string.
+// stopped is the answer cut at the first stop string, without the calls that came
+// after it.
 func stopped(a tenbit.Answer, stops []string) tenbit.Answer {
 	n, cut := stopAt(a.Message.Content, stops)
 	if !cut {
 		return a
 	}
-	a.Message.Content, a.Finish = a.Message.Content[:n], tenbit.FinishStop
+	a.Message.Content, a.Message.ToolCalls, a.Finish = a.Message.Content[:n], nil, tenbit.FinishStop
 	for i, at := 0, 0; i < len(a.Tokens); i++ {
 		if at += len(a.Tokens[i].Token); at > n {
 			a.Tokens = a.Tokens[:i]
