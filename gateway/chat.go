@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"tenbit"
 )
@@ -95,7 +96,7 @@ func (d *delivery) check() error {
 		return invalid("metadata", "", "Expected at most 16 keys.")
 	}
 	for k, v := range d.Metadata {
-		if len(k) > 64 || len(v) > 512 {
+		if utf8.RuneCountInString(k) > 64 || utf8.RuneCountInString(v) > 512 {
 			return invalid("metadata", "", "Expected keys of at most 64 and values of at most 512 characters.")
 		}
 	}

@@ -71,6 +71,11 @@ func readCompletion(body []byte) (in textRequest, err error) {
 	if in.N != nil {
 		in.n = *in.N
 	}
+	for _, k := range []string{"tools", "response_format"} { // as at OpenAI's
+		if raw, ok := in.fields[k]; ok && string(raw) != "null" {
+			return in, invalid(k, "unsupported_parameter", "Texts are completed without "+k+". Use chat completions.")
+		}
+	}
 	var one string
 	switch {
 	case len(in.Prompt) == 0 || string(in.Prompt) == "null":

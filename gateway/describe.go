@@ -43,7 +43,7 @@ func (g *Gateway) leftNow(ctx context.Context, c *call) (tenbit.Bits, error) {
 	if g.Ledger == nil {
 		return 0, errNoLedger
 	}
-	if a := c.answer(); c.left != nil && (a.Route == tenbit.RouteCache || a.Route == tenbit.RouteSemantic && a.Cost == (tenbit.Cost{}) || a.Route == tenbit.RouteLocal && a.Degraded == "") {
+	if a := c.answer(); c.left != nil && a.Cost == (tenbit.Cost{}) && (a.Route != tenbit.RouteLocal || a.Degraded == "") {
 		left, err := c.left()
 		if err == nil || errors.Is(err, errTired) {
 			return left, err

@@ -94,8 +94,20 @@ func invalid(param, code, msg string) *Error {
 	return &Error{Status: http.StatusBadRequest, Type: "invalid_request_error", Code: code, Param: param, Msg: msg}
 }
 
-// publish chooses what the client reads for err.
+// publish chooses what the client reads for err: with the time that a server asks
+// for, and where another try is in vain, with that.
 func publish(err error) *Error {
+	e := classed(err)
+	var later interface{ Later() time.Duration }
+	if e.Status == http.StatusBadGateway && errors.As(err, &later) && later.Later() > 0 {
+		out := *e
+		out.Status, out.RetryAfter = http.StatusServiceUnavailable, later.Later()
+		return &out
+	}
+	return e
+}
+
+func classed(err error) *Error {
 	var own *Error
 	var bad *tenbit.RequestError
 	switch {
@@ -118,6 +130,6 @@ func publish(err error) *Error {
 	case errors.Is(err, tenbit.ErrUnavailable):
 		return &Error{Status: http.StatusBadGateway, Type: "server_error", Code: "model_unavailable", Msg: "The local model is unavailable and no answer could be bought."}
 	default:
-		return &Error{Status: http.StatusBadGateway, Type: "server_error", Code: "model_error", Msg: "The model could not answer this request."}
+		return &Error{Status: http.StatusBadGateway, Type: "server_error", Code: "model_error", Msg: "The model could not answer this request.", NoRetry: true}
 	}
 }

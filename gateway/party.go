@@ -89,7 +89,8 @@ func (p *party) leave() {
 	})
 }
 
-// wait waits for the end of all walks and fails with the first that does.
+// wait waits for the end of all walks, also where one fails: what the others took
+// is part of what the request did.
 func (p *party) wait(ctx context.Context, c *call) error {
 	if p.own != nil {
 		stop := context.AfterFunc(ctx, p.leave) // ends the walk, unless others wait for it
@@ -97,10 +98,11 @@ func (p *party) wait(ctx context.Context, c *call) error {
 			return context.Cause(ctx)
 		}
 	}
+	var failed error
 	for i := 0; i < len(p.flights); {
 		if _, done := p.flights[i].next(0); done {
-			if err := p.end(i, c); err != nil {
-				return err
+			if err := p.end(i, c); failed == nil {
+				failed = err
 			}
 			i++
 			continue
@@ -111,7 +113,7 @@ func (p *party) wait(ctx context.Context, c *call) error {
 			return context.Cause(ctx)
 		}
 	}
-	return nil
+	return failed
 }
 
 // end notes the answer of a walk that has ended.
@@ -120,7 +122,7 @@ func (p *party) end(i int, c *call) error {
 	if !p.first[i] { // only the one who started a walk paid
 		a.Cost, a.Route = tenbit.Cost{}, tenbit.RouteCache
 	}
-	if a.Route == tenbit.RouteCache {
+	if a.Route == tenbit.RouteCache || a.Route == tenbit.RouteSemantic {
 		a.Message.ToolCalls = fresh(a.Message.ToolCalls) // somebody has had theirs
 	}
 	a.Message.ToolCalls = identified(a.Message.ToolCalls)

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -11,32 +12,43 @@ import (
 
 // responseRequest is what is read of a request for a response.
 type responseRequest struct {
-	Input        json.RawMessage  `json:"input"`
-	Instructions *string          `json:"instructions"`
-	Previous     string           `json:"previous_response_id"`
-	Tools        []map[string]any `json:"tools"`
-	ToolChoice   json.RawMessage  `json:"tool_choice"`
-	MaxTokens    *int             `json:"max_output_tokens"`
-	Stream       bool             `json:"stream"`
-	Store        *bool            `json:"store"`
-	Background   bool             `json:"background"`
-	Conversation json.RawMessage  `json:"conversation"`
-	Prompt       json.RawMessage  `json:"prompt"`
-	Truncation   string           `json:"truncation"`
-	Context      json.RawMessage  `json:"context_management"`
-	Include      []string         `json:"include"`
-	TopLogProbs  int              `json:"top_logprobs"`
+	Input        json.RawMessage `json:"input"`
+	Instructions *string         `json:"instructions"`
+	Previous     string          `json:"previous_response_id"`
+	Tools        []exact         `json:"tools"`
+	ToolChoice   json.RawMessage `json:"tool_choice"`
+	MaxTokens    *int            `json:"max_output_tokens"`
+	Stream       bool            `json:"stream"`
+	Store        *bool           `json:"store"`
+	Background   bool            `json:"background"`
+	Conversation json.RawMessage `json:"conversation"`
+	Prompt       json.RawMessage `json:"prompt"`
+	Truncation   string          `json:"truncation"`
+	Context      json.RawMessage `json:"context_management"`
+	Include      []string        `json:"include"`
+	TopLogProbs  int             `json:"top_logprobs"`
 	Reasoning    *struct {
 		Effort  *string `json:"effort"`
 		Summary *string `json:"summary"`
 	} `json:"reasoning"`
 	Text *struct {
-		Format    map[string]any `json:"format"`
-		Verbosity *string        `json:"verbosity"`
+		Format    exact   `json:"format"`
+		Verbosity *string `json:"verbosity"`
 	} `json:"text"`
 
 	fields map[string]json.RawMessage
 	offers offers
+}
+
+// exact is a JSON object whose numbers stay as they are written: a float would
+// change large ones.
+type exact map[string]any
+
+// UnmarshalJSON reads any object.
+func (e *exact) UnmarshalJSON(b []byte) error {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	return d.Decode((*map[string]any)(e))
 }
 
 func readResponse(body []byte) (in responseRequest, err error) {
@@ -50,6 +62,8 @@ func readResponse(body []byte) (in responseRequest, err error) {
 	switch {
 	case !set(in.Input) && in.Previous == "":
 		return in, invalid("input", "missing_required_parameter", "You must provide input.")
+	case set(in.fields["n"]):
+		return in, invalid("n", "unknown_parameter", "A response has one answer.")
 	case in.Background:
 		return in, invalid("background", "unsupported_value", "Background responses are not supported.")
 	case set(in.Conversation):

@@ -26,7 +26,7 @@ type place struct{ namespace, name string }
 // offersOf reads the tools of a response. Those of a namespace become tools of
 // their own. A search of the web, which OpenAI runs itself, is left out where
 // there is another tool: agents offer it with all of theirs.
-func offersOf(tools []map[string]any) (offers, error) {
+func offersOf(tools []exact) (offers, error) {
 	of := offers{names: map[string]place{}}
 	for i, t := range tools {
 		at := fmt.Sprintf("tools[%d]", i)
@@ -124,7 +124,7 @@ func (of offers) chat(choice json.RawMessage, out map[string]any) error {
 	}
 	var c struct {
 		Type, Name, Namespace, Mode string
-		Tools                       []map[string]any
+		Tools                       []exact
 	}
 	switch err := json.Unmarshal(choice, &c); {
 	case err != nil || c.Type == "": // a string, or what the chat refuses

@@ -33,7 +33,7 @@ func (p *purchase) bargain(ctx context.Context, d policy.Draft) (deal, error) {
 		switch {
 		case errors.Is(err, errNoQuestions):
 			return got, nil
-		case err != nil && got.revised: // what the rounds before said still holds
+		case err != nil && got.revised && !errors.Is(err, errBroken): // what the rounds before said still holds
 			got.reply.Cost, got.broken = reply.Cost, err
 			return got, nil
 		case err != nil:

@@ -95,7 +95,9 @@ func (g *Gateway) handle(h func(http.ResponseWriter, *http.Request, *call) error
 		}
 		if err != nil {
 			e := g.refusal(r.Context(), c, err)
-			c.status = e.Status
+			if c.status = e.Status; r.Context().Err() != nil {
+				c.status = statusLeft
+			}
 			c.release()
 			if !errors.Is(err, errSent) {
 				e.write(w)
@@ -104,6 +106,10 @@ func (g *Gateway) handle(h func(http.ResponseWriter, *http.Request, *call) error
 		g.log(r, c, err)
 	}
 }
+
+// statusLeft is the status in logs and metrics of a request whose client has left,
+// as nginx has it. Nobody receives it.
+const statusLeft = 499
 
 // log writes the one line about a request and counts it.
 func (g *Gateway) log(r *http.Request, c *call, err error) {

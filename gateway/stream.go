@@ -23,6 +23,7 @@ type streaming struct {
 	voice voice
 
 	speaker speaker // nil until the stream is open
+	spoken  bool    // text has been told
 	sent    []int   // bytes of each choice's text
 	left    int     // choices that have not ended
 	ended   []bool
@@ -98,7 +99,8 @@ func (st *streaming) pump(i int) error {
 
 // say tells a piece of text.
 func (st *streaming) say(i int, p piece) error {
-	if st.speaker == nil {
+	if !st.spoken {
+		st.spoken = true
 		st.g.Metrics.FirstToken(time.Since(st.c.start))
 	}
 	if err := st.open(); err != nil {

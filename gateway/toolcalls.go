@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/rand"
 	"encoding/hex"
@@ -59,9 +60,10 @@ func joined(calls []toolCall) json.RawMessage {
 	return out
 }
 
-// identified gives calls an id and a type where theirs are missing, and all the
-// same order of fields: it would tell where they come from.
+// identified gives calls an id and a type where theirs are missing, U+FFFD for what
+// is not UTF-8, and all the same order of fields: it would tell where they come from.
 func identified(raw json.RawMessage) json.RawMessage {
+	raw = bytes.ToValidUTF8(raw, []byte("\uFFFD"))
 	var calls []map[string]json.RawMessage
 	if len(raw) == 0 || json.Unmarshal(raw, &calls) != nil {
 		return raw

@@ -63,14 +63,16 @@ func pieces(a tenbit.Answer, sent int) []piece {
 // stay together; tokens that do not make up the text all go with it.
 func byToken(text string, tokens []tenbit.TokenProb) []piece {
 	var out []piece
-	rest, from := text, 0
-	for i := range tokens {
-		part := bytesOf(tokens[from : i+1])
-		if !strings.HasPrefix(rest, part) || !utf8.ValidString(part) {
+	rest, part, from := text, "", 0
+	for i, t := range tokens {
+		if part += spellingOf(t); !strings.HasPrefix(rest, part) {
+			break
+		}
+		if !utf8.ValidString(part) {
 			continue // half a character
 		}
 		out = append(out, piece{part, tokens[from : i+1]})
-		rest, from = rest[len(part):], i+1
+		rest, part, from = rest[len(part):], "", i+1
 	}
 	if rest != "" || from != len(tokens) {
 		return []piece{{text, tokens}}
@@ -78,17 +80,14 @@ func byToken(text string, tokens []tenbit.TokenProb) []piece {
 	return out
 }
 
-// bytesOf is the text of tokens, by their bytes where they have them.
-func bytesOf(tokens []tenbit.TokenProb) string {
-	var b []byte
-	for _, t := range tokens {
-		if t.Bytes == nil {
-			b = append(b, t.Token...)
-			continue
-		}
-		for _, v := range t.Bytes {
-			b = append(b, byte(v))
-		}
+// spellingOf is the text of a token, by its bytes where it has them.
+func spellingOf(t tenbit.TokenProb) string {
+	if t.Bytes == nil {
+		return t.Token
+	}
+	b := make([]byte, len(t.Bytes))
+	for i, v := range t.Bytes {
+		b[i] = byte(v)
 	}
 	return string(b)
 }
