@@ -3,6 +3,7 @@ package tenbit
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -67,6 +68,9 @@ func (r *Request) parseMessages(raw json.RawMessage) error {
 		if !slices.Contains(roles, role) {
 			return &RequestError{Param: fmt.Sprintf("messages[%d].role", i), Msg: "Expected one of " + strings.Join(roles, ", ") + "."}
 		}
+		if id, _ := str(m["tool_call_id"]); role == "tool" && id == "" {
+			return &RequestError{Param: fmt.Sprintf("messages[%d].tool_call_id", i), Msg: "Expected the id of the call that this is the result of."}
+		}
 		content, ok := given(m, "content")
 		if !ok {
 			if role != "assistant" {
@@ -122,7 +126,7 @@ func (r *Request) parseNumbers(fields map[string]json.RawMessage) error {
 			if b.whole {
 				kind = "an integer"
 			}
-			return &RequestError{Param: b.name, Msg: fmt.Sprintf("Expected %s from %v to %v.", kind, b.min, b.max)}
+			return &RequestError{Param: b.name, Msg: fmt.Sprintf("Expected %s from %.15g to %.15g.", kind, b.min, b.max)}
 		}
 		switch b.name {
 		case "n":
@@ -133,6 +137,12 @@ func (r *Request) parseNumbers(fields map[string]json.RawMessage) error {
 			}
 		case "max_completion_tokens":
 			r.MaxTokens = int(f)
+		}
+	}
+	if raw, ok := given(fields, "logit_bias"); ok {
+		var bias map[string]float64
+		if json.Unmarshal(raw, &bias) != nil || slices.ContainsFunc(slices.Collect(maps.Values(bias)), func(f float64) bool { return f < -100 || f > 100 }) {
+			return &RequestError{Param: "logit_bias", Msg: "Expected an object of tokens with numbers from -100 to 100."}
 		}
 	}
 	for _, name := range []string{"stream", "logprobs", "parallel_tool_calls", "store"} {

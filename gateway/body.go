@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"compress/flate"
 	"compress/gzip"
 	"compress/zlib"
 	"errors"
@@ -85,7 +86,9 @@ func expand(coding string, raw []byte, most int64) ([]byte, error) {
 	case "gzip", "x-gzip":
 		in, err = gzip.NewReader(in)
 	case "deflate":
-		in, err = zlib.NewReader(in)
+		if in, err = zlib.NewReader(in); err != nil { // some leave zlib's frame out
+			in, err = flate.NewReader(bytes.NewReader(raw)), nil
+		}
 	case "br":
 		in = brotli.NewReader(in)
 	case "zstd":

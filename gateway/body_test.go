@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"bufio"
 	"bytes"
+	"compress/flate"
 	"compress/gzip"
 	"compress/zlib"
 	"fmt"
@@ -33,6 +34,11 @@ func squeeze(t *testing.T, coding string, in io.Reader) string {
 		w = gzip.NewWriter(&out)
 	case "deflate":
 		w = zlib.NewWriter(&out)
+	case "raw deflate":
+		var err error
+		if w, err = flate.NewWriter(&out, 6); err != nil {
+			t.Fatal(err)
+		}
 	case "br":
 		w = brotli.NewWriterLevel(&out, 1)
 	case "zstd":
@@ -63,12 +69,13 @@ func localOnly(g *gateway.Gateway, _ *tenbit.Tenant) { g.Remote = nil }
 
 func TestCompressedBodies(t *testing.T) {
 	b := open(t, fake.Says("It is wet."), fake.Says(""), localOnly)
-	for _, coding := range []string{"gzip", "deflate", "br", "zstd"} {
-		if resp, body := b.post(t, squeeze(t, coding, strings.NewReader(ask("The sea?"))), "Content-Encoding", coding); resp.StatusCode != http.StatusOK {
+	for _, form := range []string{"gzip", "deflate", "raw deflate", "br", "zstd"} {
+		coding := strings.TrimPrefix(form, "raw ")
+		if resp, body := b.post(t, squeeze(t, form, strings.NewReader(ask("The sea?"))), "Content-Encoding", coding); resp.StatusCode != http.StatusOK {
 			t.Errorf("%s: got %d %s", coding, resp.StatusCode, body)
 		}
 		var before, after runtime.MemStats
-		bomb := squeeze(t, coding, io.LimitReader(zeros{}, 32<<20))
+		bomb := squeeze(t, form, io.LimitReader(zeros{}, 32<<20))
 		runtime.ReadMemStats(&before)
 		resp, body := b.post(t, bomb[:min(len(bomb), 1<<16)], "Content-Encoding", coding)
 		runtime.ReadMemStats(&after)

@@ -15,8 +15,6 @@ import (
 	"tenbit/internal/fake"
 )
 
-func alone(g *gateway.Gateway, _ *tenbit.Tenant) { g.Remote = nil }
-
 // TestAFailedChoiceHidesNoCost: of two choices one is bought, the other fails.
 func TestAFailedChoiceHidesNoCost(t *testing.T) {
 	local := fake.NewModel(func(c fake.Call) fake.Reply {
@@ -53,7 +51,7 @@ func TestTokensOfAnotherText(t *testing.T) {
 	for range 1 << 17 {
 		r.Completion.Tokens = append(r.Completion.Tokens, tenbit.TokenProb{Token: " word", LogProb: -1})
 	}
-	b := open(t, fake.NewModel(func(fake.Call) fake.Reply { return r }), nil, alone)
+	b := open(t, fake.NewModel(func(fake.Call) fake.Reply { return r }), nil, localOnly)
 	if got := b.chat(t, "The sea?", `"stream":true,"logprobs":true,`); got.deltas != 1 || len(got.choices[0].tokens) != 1<<17 {
 		t.Errorf("got %d deltas, %d tokens", got.deltas, len(got.choices[0].tokens))
 	}
@@ -65,7 +63,7 @@ func TestCallsAreUTF8(t *testing.T) {
 		r := fake.Text("")
 		r.Completion.Message.ToolCalls = json.RawMessage("[{\"id\":\"c\",\"type\":\"function\",\"function\":{\"name\":\"anchor\",\"arguments\":\"{\\\"a\\\":\\\"\xe9\\\"}\"}}]")
 		r.Completion.Finish = tenbit.FinishToolCalls
-		b := open(t, fake.NewModel(func(fake.Call) fake.Reply { return r }), nil, alone)
+		b := open(t, fake.NewModel(func(fake.Call) fake.Reply { return r }), nil, localOnly)
 		if got := b.chat(t, "The sea?", more+tools); got.status != 200 || !utf8.ValidString(got.body) || !strings.Contains(got.body, "\uFFFD") {
 			t.Errorf("got %d %q", got.status, got.body)
 		}
@@ -74,7 +72,7 @@ func TestCallsAreUTF8(t *testing.T) {
 
 // TestLargeIntegersStay in the schemas of responses.
 func TestLargeIntegersStay(t *testing.T) {
-	b := open(t, fake.Says(`{"id":9007199254740993}`), nil, alone)
+	b := open(t, fake.Says(`{"id":9007199254740993}`), nil, localOnly)
 	format := `"text":{"format":{"type":"json_schema","name":"n","schema":{"properties":{"id":{"const":9007199254740993}}}}}`
 	if resp, body := b.call(t, http.MethodPost, "/v1/responses", `{"model":"tenbit","input":"x",`+format+`}`); resp.StatusCode != 200 || strings.Count(body, "9007199254740993") != 2 {
 		t.Errorf("got %d %s", resp.StatusCode, body)
@@ -87,7 +85,7 @@ func TestAClientThatLeft(t *testing.T) {
 	b := open(t, fake.NewModel(func(fake.Call) fake.Reply {
 		close(asked)
 		return fake.Reply{Gate: make(chan struct{})}
-	}), nil, alone)
+	}), nil, localOnly)
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-asked; cancel() }() // ends with the request
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, b.URL+"/v1/chat/completions", strings.NewReader(ask("The sea?")))
@@ -122,7 +120,7 @@ func TestTheServersTime(t *testing.T) {
 		{tenbit.ErrUnavailable, 502, "", ""},
 		{fmt.Errorf("no such model"), 502, "", "false"},
 	} {
-		b := open(t, fake.NewModel(func(fake.Call) fake.Reply { return fake.Fails(tt.err) }), nil, alone)
+		b := open(t, fake.NewModel(func(fake.Call) fake.Reply { return fake.Fails(tt.err) }), nil, localOnly)
 		got := b.chat(t, "The sea?", "")
 		if got.status != tt.status || got.header.Get("Retry-After") != tt.after || got.header.Get("X-Should-Retry") != tt.shouldRetry {
 			t.Errorf("%v: got %d %v", tt.err, got.status, got.header)

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -113,14 +114,12 @@ var (
 )
 
 func (f *form) fitsCall(c toolCall) error {
-	if c.Type != "function" && c.Type != "" {
-		return nil // free text
+	name := cmp.Or(c.Function.Name, c.Custom.Name)
+	i := slices.IndexFunc(f.tools, func(t tool) bool { return t.name() == name })
+	if i < 0 || f.named != "" && name != f.named {
+		return errors.New("it calls a tool that is not on offer")
 	}
-	i := slices.IndexFunc(f.tools, func(t tool) bool { return t.Function.Name == c.Function.Name })
-	if i < 0 || f.named != "" && c.Function.Name != f.named {
-		return errors.New("it calls a function that is not on offer")
-	}
-	if c.Function.Arguments == "" { // of a function that takes none
+	if c.Type == "custom" || c.Function.Arguments == "" { // free text, or of a function that takes none
 		return nil
 	}
 	return f.tools[i].schema.check(c.Function.Arguments)
@@ -134,6 +133,9 @@ func (g *Gateway) repair(ctx context.Context, o Order, a tenbit.Answer) (tenbit.
 	}
 	if errors.Is(cause, errSteps) {
 		return a, invalid("response_format", "invalid_json_schema", "The schema is too complex to check.")
+	}
+	if o.form.calling(a) && len(o.form.callable()) == 0 { // only functions can be called as JSON
+		return a, misshapen()
 	}
 	req, err := o.form.retry(o.Request, a, cause)
 	if err != nil {
@@ -152,7 +154,11 @@ func (g *Gateway) repair(ctx context.Context, o Order, a tenbit.Answer) (tenbit.
 			return b, nil
 		}
 	}
-	return a, &Error{Status: http.StatusBadGateway, Type: "server_error", Code: "invalid_output", Msg: "The model's answer does not have the form that was asked for.", NoRetry: true}
+	return a, misshapen()
+}
+
+func misshapen() *Error {
+	return &Error{Status: http.StatusBadGateway, Type: "server_error", Code: "invalid_output", Msg: "The model's answer does not have the form that was asked for.", NoRetry: true}
 }
 
 // maxShown bounds how much of a wrong answer and of what is wrong with it the

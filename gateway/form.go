@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -36,10 +37,15 @@ type tool struct {
 		Parameters  json.RawMessage `json:"parameters,omitempty"`
 		Strict      *bool           `json:"strict,omitempty"`
 	} `json:"function"`
+	Custom struct {
+		Name string `json:"name"`
+	} `json:"custom,omitzero"`
 
 	raw    json.RawMessage // as the client gave it
 	schema *schema         // of the arguments, where strict
 }
+
+func (t tool) name() string { return cmp.Or(t.Function.Name, t.Custom.Name) }
 
 // wanted are the fields that say the form.
 type wanted struct {
@@ -92,7 +98,7 @@ func formOf(req tenbit.Request, fields map[string]json.RawMessage) (*form, tenbi
 	if err != nil || allowed == nil {
 		return f, req, err
 	}
-	f.tools = slices.DeleteFunc(f.tools, func(t tool) bool { return !slices.Contains(allowed, t.Function.Name) })
+	f.tools = slices.DeleteFunc(f.tools, func(t tool) bool { return !slices.Contains(allowed, t.name()) })
 	var offered []json.RawMessage
 	for _, t := range f.tools {
 		offered = append(offered, t.raw)
@@ -212,7 +218,7 @@ func (f *form) readChoice(raw json.RawMessage) (allowed []string, err error) {
 	}
 	switch {
 	case !slices.Contains([]string{"none", "auto", "required"}, f.choice):
-		return nil, invalid("tool_choice", "", "Expected none, auto, required, a function or allowed tools.")
+		return nil, invalid("tool_choice", "", "Expected none, auto, required, a tool or allowed tools.")
 	case len(f.tools) == 0 && f.choice == "required":
 		return nil, invalid("tool_choice", "", "tool_choice is only allowed when tools are given.")
 	case len(f.tools) == 0:
@@ -224,37 +230,34 @@ func (f *form) readChoice(raw json.RawMessage) (allowed []string, err error) {
 // chosen reads the forms of tool_choice that are objects.
 func (f *form) chosen(raw json.RawMessage) ([]string, error) {
 	var c struct {
-		Type     string `json:"type"`
-		Function struct {
-			Name string `json:"name"`
-		} `json:"function"`
+		tool
 		Allowed struct {
 			Mode  string `json:"mode"`
 			Tools []tool `json:"tools"`
 		} `json:"allowed_tools"`
 	}
 	if err := json.Unmarshal(raw, &c); err != nil {
-		return nil, invalid("tool_choice", "", "Expected none, auto, required, a function or allowed tools.")
+		return nil, invalid("tool_choice", "", "Expected none, auto, required, a tool or allowed tools.")
 	}
 	var names []string
 	for _, t := range c.Allowed.Tools {
-		names = append(names, t.Function.Name)
+		names = append(names, t.name())
 	}
 	switch c.Type {
-	case "function":
-		f.choice, f.named = "required", c.Function.Name
-		names = []string{c.Function.Name}
+	case "function", "custom":
+		f.choice, f.named = "required", c.name()
+		names = []string{f.named}
 	case "allowed_tools":
 		f.choice = c.Allowed.Mode
 	default:
-		return nil, invalid("tool_choice.type", "unsupported_value", "Expected function or allowed_tools.")
+		return nil, invalid("tool_choice.type", "unsupported_value", "Expected function, custom or allowed_tools.")
 	}
 	for _, n := range names {
-		if !slices.ContainsFunc(f.tools, func(t tool) bool { return t.Function.Name == n }) {
-			return nil, invalid("tool_choice", "", "Tool choice names a function that is not in tools.")
+		if !slices.ContainsFunc(f.tools, func(t tool) bool { return t.name() == n }) {
+			return nil, invalid("tool_choice", "", "Tool choice names a tool that is not in tools.")
 		}
 	}
-	if c.Type == "function" || len(names) == 0 {
+	if c.Type != "allowed_tools" || len(names) == 0 {
 		return nil, nil // the model is told whom to call; the rest stays on offer
 	}
 	return names, nil

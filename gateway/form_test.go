@@ -135,7 +135,7 @@ func TestN(t *testing.T) {
 			_ = json.Unmarshal(c.Request.Body, &body)
 			return fake.Text(fmt.Sprintf("seed %d, n %d", body.Seed, body.N))
 		})
-		b := open(t, local, nil, func(g *gateway.Gateway, _ *tenbit.Tenant) { g.Remote = nil })
+		b := open(t, local, nil, localOnly)
 		want := []string{"seed 1, n 0|stop", "seed 2, n 0|stop", "seed 3, n 0|stop"}
 		for range 2 { // the second time from the cache
 			got := b.chat(t, "Say a seed.", more+`"n":3,`)
@@ -189,7 +189,7 @@ func TestStop(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			bothWays(t, func(t *testing.T, more string) {
 				local := fake.NewModel(func(fake.Call) fake.Reply { return fake.Reply{Chunks: tt.chunks} })
-				b := open(t, local, fake.Says(""), func(g *gateway.Gateway, _ *tenbit.Tenant) { g.Remote = nil })
+				b := open(t, local, fake.Says(""), localOnly)
 				for range 2 {
 					if got := b.chat(t, "The sea?", more+tt.stop).texts(); len(got) != 1 || got[0] != tt.want {
 						t.Errorf("got %q, want %q", got, tt.want)
@@ -209,10 +209,36 @@ func TestStopEndsTheModel(t *testing.T) {
 	local := fake.NewModel(func(fake.Call) fake.Reply {
 		return fake.Reply{Chunks: []string{"one EN", "D", " two"}, Step: steps}
 	})
-	b := open(t, local, nil, func(g *gateway.Gateway, _ *tenbit.Tenant) { g.Remote = nil })
+	b := open(t, local, nil, localOnly)
 	for _, more := range []string{`"stream":true,`, `"stream":true,`, ""} {
 		if got := b.chat(t, "The sea?", more+`"stop":"END",`).texts(); len(got) != 1 || got[0] != "one |stop" {
 			t.Errorf("%s got %q", more, got)
+		}
+	}
+}
+
+// TestCustomTools can be chosen, and nothing else passes for one.
+func TestCustomTools(t *testing.T) {
+	const offer = `"tools":[{"type":"custom","custom":{"name":"draw"}},{"type":"custom","custom":{"name":"erase"}}],`
+	for _, tt := range []struct {
+		choice, calls string
+		want          int
+	}{
+		{`{"type":"custom","custom":{"name":"draw"}}`, "draw", 200},
+		{`{"type":"custom","custom":{"name":"draw"}}`, "erase", 502},
+		{`{"type":"custom","custom":{"name":"burn"}}`, "draw", 400},
+		{`{"type":"allowed_tools","allowed_tools":{"mode":"required","tools":[{"type":"custom","custom":{"name":"erase"}}]}}`, "erase", 200},
+		{`"required"`, "", 502},
+	} {
+		r := fake.Text("No.")
+		if tt.calls != "" {
+			r.Completion.Message.ToolCalls = json.RawMessage(`[{"id":"c","type":"custom","custom":{"name":"` + tt.calls + `","input":"a line"}}]`)
+			r.Completion.Finish = tenbit.FinishToolCalls
+		}
+		local := fake.NewModel(func(fake.Call) fake.Reply { return r })
+		b := open(t, local, nil, localOnly)
+		if got := b.chat(t, "The sea?", offer+`"tool_choice":`+tt.choice+","); got.status != tt.want || len(local.Calls()) > 1 {
+			t.Errorf("%s: got %d %s after %d calls, want %d", tt.choice, got.status, got.body, len(local.Calls()), tt.want)
 		}
 	}
 }
@@ -226,7 +252,7 @@ func TestStopBeforeACall(t *testing.T) {
 			r.Completion.Finish = tenbit.FinishToolCalls
 			return r
 		})
-		b := open(t, local, nil, func(g *gateway.Gateway, _ *tenbit.Tenant) { g.Remote = nil })
+		b := open(t, local, nil, localOnly)
 		if got := b.chat(t, "The sea?", more+tools+`"stop":"END",`).texts(); len(got) != 1 || got[0] != "one |stop" {
 			t.Errorf("got %q, want the text alone", got)
 		}
@@ -290,7 +316,7 @@ func TestJSON(t *testing.T) {
 					}
 					return fake.Text(tt.first)
 				})
-				b := open(t, local, fake.Says(""), func(g *gateway.Gateway, _ *tenbit.Tenant) { g.Remote = nil })
+				b := open(t, local, fake.Says(""), localOnly)
 				got := b.chat(t, "Who?", more+tt.format)
 				if n := len(local.Calls()); n != tt.calls {
 					t.Errorf("got %d calls, want %d", n, tt.calls)
@@ -320,7 +346,7 @@ func TestJSONThatIsCutIsNotRepaired(t *testing.T) {
 		r.Completion.Finish = tenbit.FinishLength
 		return r
 	})
-	b := open(t, local, fake.Says(""), func(g *gateway.Gateway, _ *tenbit.Tenant) { g.Remote = nil })
+	b := open(t, local, fake.Says(""), localOnly)
 	if got := b.chat(t, "Who?", person); got.texts()[0] != `{"name":"A|length` || len(local.Calls()) != 1 {
 		t.Errorf("got %q after %d calls", got.texts(), len(local.Calls()))
 	}
@@ -366,7 +392,7 @@ func TestTools(t *testing.T) {
 					}
 					return r
 				})
-				b := open(t, local, fake.Says(""), func(g *gateway.Gateway, _ *tenbit.Tenant) { g.Remote = nil })
+				b := open(t, local, fake.Says(""), localOnly)
 				got := b.chat(t, "Sail!", more+tools+tt.more)
 				if tt.want == "error" {
 					if got.err == nil || got.err.Code != "invalid_output" {
@@ -396,7 +422,7 @@ func TestCallIDs(t *testing.T) {
 		r.Completion.Finish = tenbit.FinishToolCalls
 		return r
 	})
-	b := open(t, local, fake.Says(""), func(g *gateway.Gateway, _ *tenbit.Tenant) { g.Remote = nil })
+	b := open(t, local, fake.Says(""), localOnly)
 	seen := map[string]bool{}
 	ours := regexp.MustCompile(`^call_[0-9a-f]{24}$`)
 	for i := range 3 {
@@ -412,7 +438,7 @@ func TestCallIDs(t *testing.T) {
 // unknown passes.
 func TestFieldsOfAChat(t *testing.T) {
 	local := fake.Says("Answer: 1")
-	b := open(t, local, fake.Says(""), func(g *gateway.Gateway, _ *tenbit.Tenant) { g.Remote = nil })
+	b := open(t, local, fake.Says(""), localOnly)
 	for _, tt := range []struct{ name, more, param string }{
 		{"top_logprobs alone", `"top_logprobs":2,`, "top_logprobs"},
 		{"too many top_logprobs", `"logprobs":true,"top_logprobs":21,`, "top_logprobs"},
@@ -437,10 +463,15 @@ func TestFieldsOfAChat(t *testing.T) {
 		{"a schema without a name", `"response_format":{"type":"json_schema","json_schema":{"schema":{}}},`, "response_format.json_schema.name"},
 		{"much metadata", `"metadata":{"a":"` + strings.Repeat("x", 513) + `"},`, "metadata"},
 		{"metadata of a wrong type", `"metadata":{"a":1},`, "metadata"},
+		{"a bias that is no number", `"logit_bias":{"5":"much"},`, "logit_bias"},
+		{"too much bias", `"logit_bias":{"5":101},`, "logit_bias"},
 	} {
 		if got := b.chat(t, "What?", tt.more); got.status != 400 || got.err == nil || !strings.HasPrefix(got.err.Param, tt.param) {
 			t.Errorf("%s: got %d %s, want 400 about %s", tt.name, got.status, got.body, tt.param)
 		}
+	}
+	if resp, body := b.post(t, `{"model":"tenbit","messages":[{"role":"tool","content":"5"}]}`); resp.StatusCode != 400 || !strings.Contains(body, "messages[0].tool_call_id") {
+		t.Errorf("a result of no call: got %d %s", resp.StatusCode, body)
 	}
 	if n := len(local.Calls()); n != 0 {
 		t.Errorf("the model was asked %d times", n)
@@ -475,7 +506,7 @@ func TestASchemaThatTakesForEver(t *testing.T) {
 		"a pattern":  `{"properties":{"a":{"pattern":"^(a|a|aa)+$"}}}`,
 	} {
 		format := `"response_format":{"type":"json_schema","json_schema":{"name":"x","schema":` + schema + `}},`
-		b := open(t, fake.Says(`{"a":"`+strings.Repeat("a", 60)+`b"}`), fake.Says(""), func(g *gateway.Gateway, _ *tenbit.Tenant) { g.Remote = nil })
+		b := open(t, fake.Says(`{"a":"`+strings.Repeat("a", 60)+`b"}`), fake.Says(""), localOnly)
 		if got := b.chat(t, "What?", format); got.status != 400 || got.err == nil || got.err.Param != "response_format" {
 			t.Errorf("%s: got %d %s, want 400", name, got.status, got.body)
 		}
@@ -492,12 +523,12 @@ func TestPatterns(t *testing.T) {
 		`{"mail":"ann..b@example.org"}`:                     502,
 		`{"twice":"ab"}`:                                    502,
 	} {
-		b := open(t, fake.Says(answer), fake.Says(""), func(g *gateway.Gateway, _ *tenbit.Tenant) { g.Remote = nil })
+		b := open(t, fake.Says(answer), fake.Says(""), localOnly)
 		if got := b.chat(t, "Who?", format); got.status != want {
 			t.Errorf("%s: got %d %s, want %d", answer, got.status, got.body, want)
 		}
 	}
-	b := open(t, fake.Says("Nobody."), fake.Says(""), func(g *gateway.Gateway, _ *tenbit.Tenant) { g.Remote = nil })
+	b := open(t, fake.Says("Nobody."), fake.Says(""), localOnly)
 	for _, p := range []string{`{"pattern":"("}`, `{"exclusiveMinimum":true}`, `{"required":null}`, `{"$schema":"https://spec.openapis.org/oas/3.1/dialect/base"}`, wide(6000)} {
 		if got := b.chat(t, "Who?", `"tools":[{"type":"function","function":{"name":"f","parameters":`+p+`}}],`); got.status != 200 {
 			t.Errorf("a tool with %.80s: got %d %s", p, got.status, got.body)

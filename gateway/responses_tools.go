@@ -129,7 +129,7 @@ func (of offers) chat(choice json.RawMessage, out map[string]any) error {
 	switch err := json.Unmarshal(choice, &c); {
 	case err != nil || c.Type == "": // a string, or what the chat refuses
 		out["tool_choice"] = choice
-	case c.Type == "function":
+	case c.Type == "function", c.Type == "custom":
 		out["tool_choice"] = map[string]any{"type": c.Type, c.Type: map[string]string{"name": spaced(c.Namespace, c.Name)}}
 	case c.Type == "allowed_tools":
 		var allowed []any
@@ -138,7 +138,7 @@ func (of offers) chat(choice json.RawMessage, out map[string]any) error {
 		}
 		out["tool_choice"] = map[string]any{"type": c.Type, c.Type: map[string]any{"mode": c.Mode, "tools": allowed}}
 	default:
-		return invalid("tool_choice.type", "unsupported_value", "Expected function or allowed_tools.")
+		return invalid("tool_choice.type", "unsupported_value", "Expected function, custom or allowed_tools.")
 	}
 	return nil
 }
