@@ -33,59 +33,6 @@ type message struct {
 	FunctionCall json.RawMessage `json:"function_call"`
 }
 
-type usage struct {
-	Prompt     int `json:"prompt_tokens"`
-	Completion int `json:"completion_tokens"`
-}
-
-func (u *usage) tokens() tenbit.Usage {
-	if u == nil {
-		return tenbit.Usage{}
-	}
-	return tenbit.Usage{Prompt: max(0, u.Prompt), Completion: max(0, u.Completion)}
-}
-
-type logProb struct {
-	Content []tenbit.TokenProb `json:"content"`
-	Refusal []tenbit.TokenProb `json:"refusal"`
-}
-
-// mean is the running mean of log-probabilities, and the content's tokens where
-// they are wanted.
-type mean struct {
-	sum  float64
-	n    int
-	keep bool
-	all  []tenbit.TokenProb
-}
-
-func (m *mean) add(l *logProb) {
-	if l == nil {
-		return
-	}
-	if m.keep {
-		m.all = append(m.all, l.Content...)
-	}
-	for _, list := range [][]tenbit.TokenProb{l.Content, l.Refusal} {
-		for _, t := range list {
-			m.sum += t.LogProb
-			m.n++
-		}
-	}
-}
-
-func (m *mean) value() float64 {
-	if m.n == 0 {
-		return 0
-	}
-	return m.sum / float64(m.n)
-}
-
-var (
-	errFunctionCall = errors.New("the model answered with a function_call, which OpenAI replaced with tool_calls")
-	errNoFinish     = fmt.Errorf("%w: no finish_reason", tenbit.ErrIncomplete)
-)
-
 // readWhole reads an answer that comes as one JSON object and passes its
 // content to sink, if there is one.
 func (c *Client) readWhole(r io.Reader, want wish) (tenbit.Completion, error) {
@@ -173,57 +120,4 @@ func (ch choice) completion(most int, tokens bool) (tenbit.Completion, error) {
 	}
 	out.Finish, err = finish(*ch.Finish, out.Message.ToolCalls != nil)
 	return out, err
-}
-
-// contentText reads a content: a string, null, or the list of parts that a few
-// servers send.
-func contentText(raw json.RawMessage) (string, error) {
-	if len(raw) == 0 {
-		return "", nil
-	}
-	if raw[0] != '[' {
-		return unquote(raw)
-	}
-	var parts []struct {
-		Type string          `json:"type"`
-		Text json.RawMessage `json:"text"`
-	}
-	if err := json.Unmarshal(raw, &parts); err != nil {
-		return "", errors.New("not a list of parts")
-	}
-	var u unquoter
-	var text []byte
-	for _, p := range parts {
-		if p.Type != "text" || len(p.Text) == 0 {
-			continue // thoughts and such
-		}
-		var err error
-		if text, err = u.append(text, p.Text); err != nil {
-			return "", err
-		}
-	}
-	return string(u.flush(text)), nil
-}
-
-// finish reads a finish_reason, with the other names that servers use. One that
-// is unknown means an answer whose end nobody can vouch for.
-func finish(reason string, tools bool) (tenbit.Finish, error) {
-	switch reason {
-	case "stop", "eos", "eos_token", "end_turn", "stop_sequence":
-		if tools { // several servers say stop here
-			return tenbit.FinishToolCalls, nil
-		}
-		return tenbit.FinishStop, nil
-	case "tool_calls", "tool_use":
-		return tenbit.FinishToolCalls, nil
-	case "length", "max_tokens":
-		return tenbit.FinishLength, nil
-	case "content_filter":
-		return tenbit.FinishFilter, nil
-	case "function_call":
-		return "", errFunctionCall
-	case "":
-		return "", fmt.Errorf("read the answer: %w", errNoFinish)
-	}
-	return "", fmt.Errorf("read the answer: %w: finish_reason %q", tenbit.ErrIncomplete, identifier(reason))
 }

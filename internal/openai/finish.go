@@ -1,0 +1,36 @@
+package openai
+
+import (
+	"errors"
+	"fmt"
+
+	"tenbit"
+)
+
+var (
+	errFunctionCall = errors.New("the model answered with a function_call, which OpenAI replaced with tool_calls")
+	errNoFinish     = fmt.Errorf("%w: no finish_reason", tenbit.ErrIncomplete)
+)
+
+// finish reads a finish_reason, with the other names that servers use. One that
+// is unknown means an answer whose end nobody can vouch for.
+func finish(reason string, tools bool) (tenbit.Finish, error) {
+	switch reason {
+	case "stop", "eos", "eos_token", "end_turn", "stop_sequence":
+		if tools { // several servers say stop here
+			return tenbit.FinishToolCalls, nil
+		}
+		return tenbit.FinishStop, nil
+	case "tool_calls", "tool_use":
+		return tenbit.FinishToolCalls, nil
+	case "length", "max_tokens":
+		return tenbit.FinishLength, nil
+	case "content_filter":
+		return tenbit.FinishFilter, nil
+	case "function_call":
+		return "", errFunctionCall
+	case "":
+		return "", fmt.Errorf("read the answer: %w", errNoFinish)
+	}
+	return "", fmt.Errorf("read the answer: %w: finish_reason %q", tenbit.ErrIncomplete, identifier(reason))
+}
