@@ -97,27 +97,22 @@ func (ch choice) completion(most int, tokens bool) (tenbit.Completion, error) {
 			return out, fmt.Errorf("read the refusal: %w: %w", tenbit.ErrUnavailable, err)
 		}
 	}
-	if raw := ch.Message.ToolCalls; len(raw) > 0 {
-		var calls []json.RawMessage
-		if err := json.Unmarshal(raw, &calls); err != nil {
-			return out, fmt.Errorf("read the tool calls: %w: not an array", tenbit.ErrUnavailable)
-		}
-		if len(calls) > 0 {
-			out.Message.ToolCalls = raw
-		}
+	var calls toolCalls
+	if err := calls.addWhole(ch.Message.ToolCalls); err != nil {
+		return out, fmt.Errorf("read the tool calls: %w: %w", tenbit.ErrUnavailable, err)
 	}
 	if f := ch.Message.FunctionCall; len(f) > 0 && string(f) != "null" {
 		return out, errFunctionCall
 	}
-	if len(out.Message.Content)+len(out.Message.Refusal)+len(out.Message.ToolCalls) > most {
+	if len(out.Message.Content)+len(out.Message.Refusal)+calls.size > most {
 		return tenbit.Completion{}, broken("read the answer", tenbit.ErrIncomplete, ErrTooLarge)
 	}
 	m := mean{keep: tokens}
 	m.add(ch.LogProbs)
 	out.LogProb, out.Tokens = m.value(), m.all
-	if ch.Finish == nil {
-		return out, fmt.Errorf("read the answer: %w", errNoFinish)
+	reason := ""
+	if ch.Finish != nil {
+		reason = *ch.Finish
 	}
-	out.Finish, err = finish(*ch.Finish, out.Message.ToolCalls != nil)
-	return out, err
+	return calls.end(out, reason)
 }

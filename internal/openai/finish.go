@@ -12,6 +12,14 @@ var (
 	errNoFinish     = fmt.Errorf("%w: no finish_reason", tenbit.ErrIncomplete)
 )
 
+// end gives a completion its calls and its finish.
+func (t *toolCalls) end(out tenbit.Completion, reason string) (tenbit.Completion, error) {
+	var err error
+	out.Finish, err = finish(reason, len(t.calls) > 0)
+	out.Message.ToolCalls = t.array(out.Finish == tenbit.FinishToolCalls)
+	return out, err
+}
+
 // finish reads a finish_reason, with the other names that servers use. One that
 // is unknown means an answer whose end nobody can vouch for.
 func finish(reason string, tools bool) (tenbit.Finish, error) {

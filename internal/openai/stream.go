@@ -154,12 +154,11 @@ func (a *assembly) completion(err error) (tenbit.Completion, error) {
 	out := tenbit.Completion{Usage: a.usage, LogProb: a.logProb.value(), Tokens: a.logProb.all}
 	out.Message.Content = string(a.contentU.flush(a.content))
 	out.Message.Refusal = string(a.refusalU.flush(a.refusal))
-	out.Message.ToolCalls = a.calls.array()
 	if err != nil {
+		out.Message.ToolCalls = a.calls.array(false)
 		return out, err
 	}
-	out.Finish, err = finish(a.finish, out.Message.ToolCalls != nil)
-	return out, err
+	return a.calls.end(out, a.finish)
 }
 
 // cappedReader fails with ErrTooLarge where io.LimitReader would end.

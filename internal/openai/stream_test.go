@@ -87,19 +87,62 @@ func TestOtherForm(t *testing.T) {
 	}
 }
 
+// Arguments, unknown fields and bytes that are not UTF-8 stay as they are.
 func TestToolCallsAreExact(t *testing.T) {
-	// Spaces, order, unknown fields and bytes that are not UTF-8 stay.
-	const raw = `[ {"type":"function", "id":"call_1","function":{"name":"f","arguments":"{\"x\": 1.50,\"s\":\"` + "\xff" + `\"}"},"extra":{"b":2,"a":1}} ]`
-	c, _ := serve(t, fake.Behaviour{ToolCalls: json.RawMessage(raw), Finish: "tool_calls"})
-	got, err := c.Complete(t.Context(), request(t, hello), tenbit.Sampling{})
-	if err != nil || string(got.Message.ToolCalls) != raw || got.Finish != tenbit.FinishToolCalls {
-		t.Errorf("got %q, %q, %v; want %q", got.Message.ToolCalls, got.Finish, err, raw)
+	const raw = `[{"id":"call_1","type":"function","function":{"name":"f","arguments":"{\"x\": 1.50,\"s\":\"` + "\xff" + `\"}","strict":[1, 2]},"extra":{"b":2,"a":1}}]`
+	for _, sink := range []tenbit.Sink{nil, func(string) error { return nil }} {
+		c, _ := serve(t, fake.Behaviour{ToolCalls: json.RawMessage(raw), Finish: "tool_calls"})
+		got, err := c.Complete(t.Context(), request(t, hello), tenbit.Sampling{Sink: sink})
+		if err != nil || string(got.Message.ToolCalls) != raw || got.Finish != tenbit.FinishToolCalls {
+			t.Errorf("stream %v: got %q, %q, %v; want %q", sink != nil, got.Message.ToolCalls, got.Finish, err, raw)
+		}
 	}
-	for _, none := range []string{"null", "[]", "[ ]"} {
-		c, _ := serve(t, fake.Behaviour{ToolCalls: json.RawMessage(none), Content: "x"})
-		got, err := c.Complete(t.Context(), request(t, hello), tenbit.Sampling{})
-		if err != nil || got.Message.ToolCalls != nil || got.Finish != tenbit.FinishStop {
-			t.Errorf("%s: got %q, %q, %v; want no calls", none, got.Message.ToolCalls, got.Finish, err)
+}
+
+func TestToolCallsOfAWholeAnswer(t *testing.T) {
+	for _, tt := range []struct{ name, calls, want string }{
+		{"null", `null`, ""},
+		{"none", `[ ]`, ""},
+		{"only nulls", `[null]`, ""},
+		{
+			"arguments as an object",
+			`[{"type":"function", "id":"a","function":{"name":"f","arguments":{"x": "\"1"}}}]`,
+			`[{"id":"a","type":"function","function":{"name":"f","arguments":"{\"x\": \"\\\"1\"}"}}]`,
+		},
+		{
+			"one index, one id, no id",
+			`[{"index":0,"id":"a","function":{"name":"f","arguments":"{}"}},null,{"index":0,"id":"a","function":{"name":"f","arguments":"{}"}},{"function":{"name":"g","arguments":"{}"}}]`,
+			`[{"id":"a","type":"function","function":{"name":"f","arguments":"{}"}},{"id":"a","type":"function","function":{"name":"f","arguments":"{}"}},` +
+				`{"id":"","type":"function","function":{"name":"g","arguments":"{}"}}]`,
+		},
+		{
+			"no arguments",
+			`[{"id":"a","function":{"name":"f"}},{"id":"b","function":{"name":"g","arguments":null}},{"id":"c","function":{"name":"h","arguments":" "}},{"id":"d","custom":{"name":"sh","input":""}}]`,
+			`[{"id":"a","type":"function","function":{"name":"f","arguments":"{}"}},{"id":"b","type":"function","function":{"name":"g","arguments":"{}"}},` +
+				`{"id":"c","type":"function","function":{"name":"h","arguments":"{}"}},{"id":"d","type":"custom","custom":{"name":"sh","input":""}}]`,
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c, _ := serve(t, fake.Behaviour{ToolCalls: json.RawMessage(tt.calls), Content: "x"})
+			got, err := c.Complete(t.Context(), request(t, hello), tenbit.Sampling{})
+			if diff := cmp.Diff(tt.want, string(got.Message.ToolCalls)); diff != "" || err != nil {
+				t.Errorf("error %v; calls (-want +got):\n%s", err, diff)
+			}
+			if (got.Finish == tenbit.FinishToolCalls) != (tt.want != "") {
+				t.Errorf("got finish %q", got.Finish)
+			}
+		})
+	}
+}
+
+// A call that the limit on tokens cut may have lost its arguments.
+func TestCutToolCallHasNoArguments(t *testing.T) {
+	const raw = `[{"id":"a","type":"function","function":{"name":"f","arguments":""}}]`
+	for _, sink := range []tenbit.Sink{nil, func(string) error { return nil }} {
+		c, _ := serve(t, fake.Behaviour{ToolCalls: json.RawMessage(raw), Finish: "length"})
+		got, err := c.Complete(t.Context(), request(t, hello), tenbit.Sampling{Sink: sink})
+		if err != nil || string(got.Message.ToolCalls) != raw || got.Finish != tenbit.FinishLength {
+			t.Errorf("stream %v: got %s, %q, %v; want %s", sink != nil, got.Message.ToolCalls, got.Finish, err, raw)
 		}
 	}
 }
@@ -164,7 +207,47 @@ func TestToolCallsAreAssembled(t *testing.T) {
 			},
 			`[{"id":"a","type":"custom","custom":{"name":"sh","input":"ls"},"signature":{"k":"v"},"z":1}]`,
 		},
-		{"none", []string{`[]`, `null`}, ""},
+		{
+			"one index for all, other ids",
+			[]string{
+				`[{"index":0,"id":"a","function":{"name":"f","arguments":"{"}},{"index":0,"function":{"arguments":"}"}}]`,
+				`[{"index":0,"id":"b","function":{"name":"f","arguments":""}}]`, `[{"index":0,"function":{"arguments":"{\"x\":"}}]`,
+				`[{"index":0,"id":"b","function":{"arguments":"1"}}]`, `[{"index":0,"function":{"arguments":"}"}}]`, `[{"index":0,"id":"c"}]`, `[{"index":0,"function":{"name":"g"}}]`,
+			},
+			`[{"id":"a","type":"function","function":{"name":"f","arguments":"{}"}},{"id":"b","type":"function","function":{"name":"f","arguments":"{\"x\":1}"}},` +
+				`{"id":"c","type":"function","function":{"name":"g","arguments":"{}"}}]`,
+		},
+		{
+			"one index for all, before another",
+			[]string{
+				`[{"index":1,"id":"c","function":{"name":"f"}}]`, `[{"index":0,"id":"a","function":{"name":"f"}}]`, `[{"index":0,"id":"b","function":{"name":"f"}}]`,
+			},
+			`[{"id":"a","type":"function","function":{"name":"f","arguments":"{}"}},{"id":"b","type":"function","function":{"name":"f","arguments":"{}"}},` +
+				`{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]`,
+		},
+		{
+			"an id for each delta", // vLLM's, for one
+			[]string{
+				`[{"index":0,"id":"a","function":{"name":"f"}}]`, `[{"index":0,"id":"b","function":{"arguments":"{"}}]`, `[{"index":0,"id":"c","function":{"arguments":"}"}}]`,
+			},
+			`[{"id":"a","type":"function","function":{"name":"f","arguments":"{}"}}]`,
+		},
+		{
+			"the id comes late",
+			[]string{`[{"index":0,"function":{"name":"f","arguments":"{"}}]`, `[{"index":0,"id":"a","function":{"arguments":"}"}}]`},
+			`[{"id":"a","type":"function","function":{"name":"f","arguments":"{}"}}]`,
+		},
+		{
+			"two in a delta, neither index nor id",
+			[]string{`[{"function":{"name":"f","arguments":"{"}}]`, `[{"function":{"arguments":"}"}},null,{"function":{"name":"f","arguments":"{}"}}]`, `[null]`},
+			`[{"id":"","type":"function","function":{"name":"f","arguments":"{}"}},{"id":"","type":"function","function":{"name":"f","arguments":"{}"}}]`,
+		},
+		{
+			"no arguments",
+			[]string{`[{"index":0,"id":"a","function":{"name":"f","arguments":""}}]`, `[{"index":1,"id":"b","type":"custom","custom":{"name":"sh","input":""}}]`},
+			`[{"id":"a","type":"function","function":{"name":"f","arguments":"{}"}},{"id":"b","type":"custom","custom":{"name":"sh","input":""}}]`,
+		},
+		{"none", []string{`[]`, `null`, `[null]`}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var raw strings.Builder

@@ -1,6 +1,8 @@
 package openai
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -12,35 +14,58 @@ const maxToolCalls = 256
 
 var errToolCalls = errors.New("tool_calls are not as OpenAI has them")
 
-// toolCalls puts streamed tool calls together.
+// toolCalls puts tool calls together.
 type toolCalls struct {
 	size  int // bytes so far
-	calls map[int]*toolCall
-	last  int
+	calls []*toolCall
+	last  *toolCall // that a delta went to
 }
 
 // toolCall is one call. A function has a name and arguments, a custom tool a
 // name and an input.
 type toolCall struct {
+	index    int // its place; calls of one index stand in the order of their beginnings
 	id, kind string
 	body     string // "function" or "custom": where name and text are
 	name     []byte
 	text     []byte
 	textU    unquoter
-	more     map[string]json.RawMessage // fields unknown to us, which a server may want back
+	more     fields // unknown to us, which a server may want back
+	moreBody fields
 }
+
+type fields map[string]json.RawMessage
 
 // add takes the tool_calls of a delta, which may be nil.
 func (t *toolCalls) add(raw json.RawMessage) error {
+	second := false
+	return t.each(raw, func(d fields) (*toolCall, error) {
+		call, err := t.find(d, second)
+		t.last, second = call, true
+		return call, err
+	})
+}
+
+// addWhole takes the tool_calls of a message that is not streamed: each entry is
+// a call of its own.
+func (t *toolCalls) addWhole(raw json.RawMessage) error {
+	return t.each(raw, func(fields) (*toolCall, error) { return t.begin(len(t.calls)) })
+}
+
+// each adds the entries of a list to the calls that of names.
+func (t *toolCalls) each(raw json.RawMessage, of func(fields) (*toolCall, error)) error {
 	if len(raw) == 0 || string(raw) == "null" {
 		return nil
 	}
-	var deltas []map[string]json.RawMessage
-	if json.Unmarshal(raw, &deltas) != nil {
+	var entries []fields
+	if json.Unmarshal(raw, &entries) != nil {
 		return errToolCalls
 	}
-	for _, d := range deltas {
-		call, err := t.find(d)
+	for _, d := range entries {
+		if d == nil {
+			continue
+		}
+		call, err := of(d)
 		if err != nil {
 			return err
 		}
@@ -53,42 +78,88 @@ func (t *toolCalls) add(raw json.RawMessage) error {
 	return nil
 }
 
-// find gives the call that a delta goes on with. Without an index, which some
-// servers leave out, a new id begins a new call.
-func (t *toolCalls) find(d map[string]json.RawMessage) (*toolCall, error) {
-	i := t.last
-	if raw, ok := present(d, "index"); ok {
-		if json.Unmarshal(raw, &i) != nil || i < 0 {
+// find gives the call that a delta goes on with, the newest of its index or,
+// where a server leaves the index out, the last one. Another id begins a new
+// call, since some servers give all calls index 0; and so does the second entry
+// of one delta that has neither index nor id.
+func (t *toolCalls) find(d fields, second bool) (*toolCall, error) {
+	c, index := t.last, 0
+	raw, indexed := present(d, "index")
+	if indexed {
+		if json.Unmarshal(raw, &index) != nil || index < 0 {
 			return nil, errToolCalls
 		}
-	} else if raw, ok := present(d, "id"); ok && t.calls[i] != nil {
-		var id string
-		if json.Unmarshal(raw, &id) == nil && id != "" && id != t.calls[i].id {
-			i = slices.Max(slices.Collect(maps.Keys(t.calls))) + 1
+		c = t.newest(index)
+	}
+	var id string
+	if raw, ok := present(d, "id"); ok {
+		if err := setString(&id, raw); err != nil {
+			return nil, err
 		}
 	}
-	t.last = i
-	if t.calls[i] == nil {
-		if len(t.calls) == maxToolCalls {
-			return nil, ErrTooLarge
-		}
-		if t.calls == nil {
-			t.calls = map[int]*toolCall{}
-		}
-		t.calls[i] = &toolCall{kind: "function", body: "function"}
+	goesOn := false
+	switch {
+	case c == nil:
+	case id == "":
+		goesOn = indexed || !second
+	case id == c.id:
+		goesOn = true
+	default:
+		goesOn = indexed && c.id == "" || textOnly(d)
 	}
-	return t.calls[i], nil
+	if goesOn {
+		return c, nil
+	}
+	if !indexed {
+		for _, c := range t.calls {
+			index = max(index, c.index+1)
+		}
+	}
+	return t.begin(index)
+}
+
+func (t *toolCalls) newest(index int) *toolCall {
+	for _, c := range slices.Backward(t.calls) {
+		if c.index == index {
+			return c
+		}
+	}
+	return nil
+}
+
+func (t *toolCalls) begin(index int) (*toolCall, error) {
+	if len(t.calls) == maxToolCalls {
+		return nil, ErrTooLarge
+	}
+	c := &toolCall{index: index, body: "function"}
+	t.calls = append(t.calls, c)
+	return c, nil
+}
+
+// textOnly says that a delta has text for a tool that it does not name. It
+// begins no call, whatever its id: some servers make one up for each delta.
+func textOnly(d fields) bool {
+	var body struct {
+		Name string `json:"name"`
+	}
+	raw, ok := present(d, "function")
+	if !ok {
+		raw, ok = present(d, "custom")
+	}
+	return ok && json.Unmarshal(raw, &body) == nil && body.Name == ""
 }
 
 func (c *toolCall) size() int {
 	n := len(c.id) + len(c.kind) + len(c.name) + len(c.text)
-	for k, v := range c.more {
-		n += len(k) + len(v)
+	for _, more := range []fields{c.more, c.moreBody} {
+		for k, v := range more {
+			n += len(k) + len(v)
+		}
 	}
 	return n
 }
 
-func (c *toolCall) add(d map[string]json.RawMessage) error {
+func (c *toolCall) add(d fields) error {
 	for k, raw := range d {
 		if string(raw) == "null" {
 			continue
@@ -97,7 +168,9 @@ func (c *toolCall) add(d map[string]json.RawMessage) error {
 		switch k {
 		case "index":
 		case "id":
-			err = setString(&c.id, raw)
+			if c.id == "" {
+				err = setString(&c.id, raw)
+			}
 		case "type":
 			err = setString(&c.kind, raw)
 		case "function":
@@ -105,10 +178,7 @@ func (c *toolCall) add(d map[string]json.RawMessage) error {
 		case "custom":
 			err = c.addBody(k, "input", raw)
 		default:
-			if c.more == nil {
-				c.more = map[string]json.RawMessage{}
-			}
-			c.more[k] = raw
+			c.more = c.more.with(k, raw)
 		}
 		if err != nil {
 			return err
@@ -118,12 +188,17 @@ func (c *toolCall) add(d map[string]json.RawMessage) error {
 }
 
 func (c *toolCall) addBody(body, text string, raw json.RawMessage) error {
-	var fields map[string]json.RawMessage
-	if json.Unmarshal(raw, &fields) != nil {
+	var in fields
+	if json.Unmarshal(raw, &in) != nil {
 		return errToolCalls
 	}
 	c.body = body
-	if raw, ok := present(fields, "name"); ok {
+	for k, raw := range in {
+		if k != "name" && k != text {
+			c.moreBody = c.moreBody.with(k, raw)
+		}
+	}
+	if raw, ok := present(in, "name"); ok {
 		name, err := unquote(raw)
 		if err != nil {
 			return errToolCalls
@@ -132,7 +207,7 @@ func (c *toolCall) addBody(body, text string, raw json.RawMessage) error {
 			c.name = append(c.name, name...)
 		}
 	}
-	raw, ok := present(fields, text)
+	raw, ok := present(in, text)
 	if !ok {
 		return nil
 	}
@@ -148,37 +223,57 @@ func (c *toolCall) addBody(body, text string, raw json.RawMessage) error {
 }
 
 // array is the calls as OpenAI has them in a message that is not streamed, or
-// nil when there are none.
-func (t *toolCalls) array() json.RawMessage {
+// nil when there are none. Whole says that nothing of them is missing: a
+// function without arguments has the empty object then, as from OpenAI.
+func (t *toolCalls) array(whole bool) json.RawMessage {
 	if len(t.calls) == 0 {
 		return nil
 	}
+	slices.SortStableFunc(t.calls, func(a, b *toolCall) int { return cmp.Compare(a.index, b.index) })
 	out := []byte("[")
-	for n, i := range slices.Sorted(maps.Keys(t.calls)) {
+	for n, c := range t.calls {
 		if n > 0 {
 			out = append(out, ',')
 		}
-		out = t.calls[i].appendJSON(out)
+		out = c.appendJSON(out, whole)
 	}
 	return append(out, ']')
 }
 
-func (c *toolCall) appendJSON(out []byte) []byte {
-	text := "arguments"
-	if c.body == "custom" {
-		text = "input"
+func (c *toolCall) appendJSON(out []byte, whole bool) []byte {
+	field, text := "arguments", c.textU.flush(c.text)
+	switch {
+	case c.body == "custom":
+		field = "input"
+	case whole && len(bytes.TrimSpace(text)) == 0:
+		text = []byte("{}")
 	}
 	out = appendQuoted(append(out, `{"id":`...), c.id)
-	out = appendQuoted(append(out, `,"type":`...), c.kind)
+	out = appendQuoted(append(out, `,"type":`...), cmp.Or(c.kind, c.body))
 	out = append(append(append(out, `,"`...), c.body...), `":{"name":`...)
 	out = appendQuoted(out, string(c.name))
-	out = append(append(append(out, `,"`...), text...), `":`...)
-	out = append(appendQuoted(out, string(c.textU.flush(c.text))), '}')
-	for _, k := range slices.Sorted(maps.Keys(c.more)) {
-		out = append(appendQuoted(append(out, ','), k), ':')
-		out = append(out, c.more[k]...)
+	out = append(append(append(out, `,"`...), field...), `":`...)
+	out = appendQuoted(out, string(text))
+	out = append(c.moreBody.appendJSON(out), '}')
+	return append(c.more.appendJSON(out), '}')
+}
+
+// with adds a field; the map may be nil.
+func (f fields) with(name string, raw json.RawMessage) fields {
+	if f == nil {
+		f = fields{}
 	}
-	return append(out, '}')
+	f[name] = raw
+	return f
+}
+
+// appendJSON adds the fields, each behind a comma.
+func (f fields) appendJSON(out []byte) []byte {
+	for _, k := range slices.Sorted(maps.Keys(f)) {
+		out = append(appendQuoted(append(out, ','), k), ':')
+		out = append(out, f[k]...)
+	}
+	return out
 }
 
 func setString(s *string, raw json.RawMessage) error {
@@ -192,7 +287,7 @@ func setString(s *string, raw json.RawMessage) error {
 	return nil
 }
 
-func present(fields map[string]json.RawMessage, name string) (json.RawMessage, bool) {
-	raw, ok := fields[name]
+func present(f fields, name string) (json.RawMessage, bool) {
+	raw, ok := f[name]
 	return raw, ok && len(raw) > 0 && string(raw) != "null"
 }
