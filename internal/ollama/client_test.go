@@ -116,6 +116,12 @@ func TestAnswers(t *testing.T) {
 			`[{"id":"call_a","type":"function","function":{"name":"f","arguments":"{\"z\":1,\"a\":\"\\u003cb\\u003e\"}"}},` +
 				`{"id":"call_689d71046e67ebe5daf8ea5c","type":"function","function":{"name":"g","arguments":"{}"}}]`, nil,
 		},
+		{
+			"no arguments", 200,
+			[]string{`{"message":{"tool_calls":[{"id":"a","function":{"name":"f"}},{"id":"b","function":{"name":"f","arguments":null}}]}}`, done},
+			nil, tenbit.FinishToolCalls,
+			`[{"id":"a","type":"function","function":{"name":"f","arguments":"{}"}},{"id":"b","type":"function","function":{"name":"f","arguments":"{}"}}]`, nil,
+		},
 		{"just ends", 200, []string{say("4")}, []string{"4"}, "", "", tenbit.ErrIncomplete},
 		{"nothing at all", 200, nil, nil, "", "", tenbit.ErrIncomplete},
 		{"done without a reason", 200, []string{say("4"), strings.Replace(done, `"stop"`, `""`, 1)}, []string{"4"}, "", "", tenbit.ErrIncomplete},

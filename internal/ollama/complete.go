@@ -72,6 +72,9 @@ func (a *assembly) add(r api.ChatResponse) error {
 	}
 	for _, t := range r.Message.ToolCalls {
 		call := toolCall{ID: t.ID, Type: "function", Function: functionCall{t.Function.Name, t.Function.Arguments.String()}}
+		if call.Function.Arguments == "null" {
+			call.Function.Arguments = "{}" // as OpenAI has it
+		}
 		if call.ID == "" {
 			call.ID = fmt.Sprintf("call_%x", sha256.Sum256(fmt.Appendf(a.seed[:], "%d", len(a.calls))))[:5+24]
 		}
