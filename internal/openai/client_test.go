@@ -231,6 +231,12 @@ func TestFinishReasons(t *testing.T) {
 		{"stop", calls, tenbit.FinishToolCalls, nil},
 		{"length", calls, tenbit.FinishLength, nil},
 		{"eos", nil, tenbit.FinishStop, nil},
+		{"STOP", nil, tenbit.FinishStop, nil},
+		{"END_TURN", nil, tenbit.FinishStop, nil},
+		{"end", nil, tenbit.FinishStop, nil},
+		{"MAX_TOKENS", nil, tenbit.FinishLength, nil},
+		{"max_output_tokens", nil, tenbit.FinishLength, nil},
+		{"model_length", nil, tenbit.FinishLength, nil},
 		{"null", nil, "", tenbit.ErrIncomplete},
 		{"abort", nil, "", tenbit.ErrIncomplete},
 	} {

@@ -3,6 +3,7 @@ package openai
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"tenbit"
 )
@@ -20,18 +21,18 @@ func (t *toolCalls) end(out tenbit.Completion, reason string) (tenbit.Completion
 	return out, err
 }
 
-// finish reads a finish_reason, with the other names that servers use. One that
-// is unknown means an answer whose end nobody can vouch for.
+// finish reads a finish_reason, with the other names that servers use and in any
+// case. One that is unknown means an answer whose end nobody can vouch for.
 func finish(reason string, tools bool) (tenbit.Finish, error) {
-	switch reason {
-	case "stop", "eos", "eos_token", "end_turn", "stop_sequence":
+	switch strings.ToLower(reason) {
+	case "stop", "end", "eos", "eos_token", "end_turn", "stop_sequence":
 		if tools { // several servers say stop here
 			return tenbit.FinishToolCalls, nil
 		}
 		return tenbit.FinishStop, nil
 	case "tool_calls", "tool_use":
 		return tenbit.FinishToolCalls, nil
-	case "length", "max_tokens":
+	case "length", "max_tokens", "max_output_tokens", "model_length":
 		return tenbit.FinishLength, nil
 	case "content_filter":
 		return tenbit.FinishFilter, nil
