@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"net/http/httptrace"
+	"strings"
 	"time"
 
 	"tenbit"
@@ -50,10 +52,11 @@ func (c *Client) ask(ctx context.Context, body []byte, want wish, own *meter) (t
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return tenbit.Completion{}, statusError(resp)
 	}
-	if !isStream(resp, want.sink != nil) {
-		return c.readWhole(resp.Body, want)
+	answer, stream := form(resp, want.sink != nil)
+	if !stream {
+		return c.readWhole(answer, want)
 	}
-	out, err := c.readStream(resp.Body, want)
+	out, err := c.readStream(answer, want)
 	if err == nil {
 		// The rest is the end of the chunked body. Reading it frees the
 		// connection for the next request; a server that holds it open waits
@@ -91,13 +94,30 @@ func (c *Client) post(ctx context.Context, url string, body []byte, stream bool,
 	return c.http.RoundTrip(req)
 }
 
-// isStream goes by what the server says it sends, since some ignore the wish.
-func isStream(resp *http.Response, wanted bool) bool {
-	switch kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind {
-	case "text/event-stream":
-		return true
-	case "application/json":
-		return false
+// form says whether an answer is a stream, and gives its body. It goes by what
+// the server says it sends, since some ignore the wish; where it says neither,
+// an answer to a wish for a stream is one unless it begins as an object does.
+func form(resp *http.Response, wanted bool) (body io.Reader, stream bool) {
+	switch kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); {
+	case kind == "text/event-stream":
+		return resp.Body, true
+	case kind == "application/json", !wanted:
+		return resp.Body, false
 	}
-	return wanted
+	peeked := bufio.NewReader(resp.Body)
+	return peeked, !opensObject(peeked)
+}
+
+// opensObject waits for the first byte that is no space, and for no more.
+func opensObject(r *bufio.Reader) bool {
+	for n := 1; n <= r.Size(); n++ {
+		b, err := r.Peek(n)
+		if err != nil {
+			return false
+		}
+		if c := b[n-1]; !strings.ContainsRune(" \t\r\n", rune(c)) {
+			return c == '{'
+		}
+	}
+	return false
 }

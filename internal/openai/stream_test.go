@@ -71,6 +71,10 @@ func TestOtherForm(t *testing.T) {
 		{"stream instead of a whole", fake.Behaviour{Raw: stream, Type: "text/event-stream; charset=utf-8"}, false},
 		{"whole without a type", fake.Behaviour{Raw: whole, Type: "text/plain"}, false},
 		{"stream without a type", fake.Behaviour{Raw: stream, Type: "text/plain"}, true},
+		{"whole instead of a stream, as text", fake.Behaviour{Raw: whole, Type: "text/plain"}, true},
+		{"whole instead of a stream, as JSON of a kind", fake.Behaviour{Raw: whole, Type: "application/problem+json"}, true},
+		{"whole instead of a stream, no type, behind spaces", fake.Behaviour{Raw: append([]byte(" \r\n\t"), whole...), Type: " "}, true},
+		{"stream behind empty lines, no type", fake.Behaviour{Raw: append([]byte("\n\n"), stream...), Type: " "}, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c, _ := serve(t, tt.b)
@@ -97,6 +101,20 @@ func TestToolCallsAreExact(t *testing.T) {
 			t.Errorf("stream %v: got %q, %q, %v; want %q", sink != nil, got.Message.ToolCalls, got.Finish, err, raw)
 		}
 	}
+}
+
+// A stream without a type passes its first event on before there is another.
+func TestOtherFormDoesNotWait(t *testing.T) {
+	stop := errors.New("enough")
+	step := make(chan struct{}, 2)
+	step <- struct{}{} // the role
+	step <- struct{}{} // the first text; the rest would wait for ever
+	c, u := serve(t, fake.Behaviour{Content: "much more", Step: step, Type: "text/plain"})
+	got, err := c.Complete(t.Context(), request(t, hello), tenbit.Sampling{Sink: func(string) error { return stop }})
+	if !errors.Is(err, stop) || got.Message.Content != "much " {
+		t.Errorf("got %q, %v; want the sink's error", got.Message.Content, err)
+	}
+	<-u.Left()
 }
 
 func TestToolCallsOfAWholeAnswer(t *testing.T) {
