@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -78,7 +79,8 @@ func statusError(resp *http.Response) *Error {
 }
 
 // errorObject is OpenAI's error object, or what others make of it: code is a
-// string, a number or null, and some send a bare string for the whole.
+// string, a number or null, and some send a bare string for the whole. One that
+// says nothing is none: some servers send it beside an answer.
 type errorObject struct {
 	set  bool
 	Type string
@@ -86,7 +88,8 @@ type errorObject struct {
 }
 
 func (o *errorObject) UnmarshalJSON(b []byte) error {
-	if string(b) == "null" {
+	var all any
+	if json.Unmarshal(b, &all) == nil && !says(all) {
 		return nil
 	}
 	o.set = true
@@ -99,6 +102,27 @@ func (o *errorObject) UnmarshalJSON(b []byte) error {
 		o.Type, o.Code = identifier(typ), v.Code
 	}
 	return nil
+}
+
+// says is false for null, false, 0, "", and lists and objects of nothing else.
+func says(v any) bool {
+	switch v := v.(type) {
+	case bool:
+		return v
+	case float64:
+		return v != 0
+	case string:
+		return v != ""
+	case []any:
+		return slices.ContainsFunc(v, says)
+	case map[string]any:
+		for _, field := range v {
+			if says(field) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (o errorObject) code() string {

@@ -1,10 +1,25 @@
 package openai
 
-import "tenbit"
+import (
+	"encoding/json"
+
+	"tenbit"
+)
 
 type logProb struct {
 	Content []tenbit.TokenProb `json:"content"`
 	Refusal []tenbit.TokenProb `json:"refusal"`
+}
+
+// UnmarshalJSON never fails: what is not as OpenAI has it is as if it were not
+// there.
+func (l *logProb) UnmarshalJSON(b []byte) error {
+	type plain logProb
+	var v plain
+	if json.Unmarshal(b, &v) == nil {
+		*l = logProb(v)
+	}
+	return nil
 }
 
 // mean is the running mean of log-probabilities, and the content's tokens where

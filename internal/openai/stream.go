@@ -76,8 +76,8 @@ func (a *assembly) begun() bool {
 }
 
 func (a *assembly) add(chunk answer) error {
-	if chunk.Usage != nil {
-		a.usage = chunk.Usage.tokens()
+	if u := chunk.Usage.tokens(); u != (tenbit.Usage{}) {
+		a.usage = u
 	}
 	for _, ch := range chunk.Choices {
 		if ch.Index != 0 {
@@ -96,15 +96,13 @@ func (a *assembly) add(chunk answer) error {
 
 func (a *assembly) delta(d message) error {
 	var err error
-	if len(d.Content) > len(`""`) {
+	if !silent(d.Content) {
 		if a.deltas++; a.maxTokens > 0 && a.deltas > a.maxTokens {
 			return nil
 		}
 	}
-	if len(d.Content) > 0 {
-		if a.content, err = a.contentU.append(a.content, d.Content); err != nil {
-			return fmt.Errorf("read the content: %w: %w", tenbit.ErrIncomplete, err)
-		}
+	if a.content, err = a.contentU.appendContent(a.content, d.Content); err != nil {
+		return fmt.Errorf("read the content: %w: %w", tenbit.ErrIncomplete, err)
 	}
 	if len(d.Refusal) > 0 {
 		if a.refusal, err = a.refusalU.append(a.refusal, d.Refusal); err != nil {
