@@ -154,9 +154,13 @@ func (a *assembly) completion(err error) (tenbit.Completion, error) {
 	out.Message.Refusal = string(a.refusalU.flush(a.refusal))
 	if err != nil {
 		out.Message.ToolCalls = a.calls.array(false)
-		return out, err
+	} else {
+		out, err = a.calls.end(out, a.finish)
 	}
-	return a.calls.end(out, a.finish)
+	if err != nil && out.Usage.Completion == 0 { // servers say it at the end
+		out.Usage.Completion = a.deltas
+	}
+	return out, err
 }
 
 // cappedReader fails with ErrTooLarge where io.LimitReader would end.

@@ -329,13 +329,29 @@ func TestRefusalAndLegacyFunctionCall(t *testing.T) {
 
 func TestSinkStopsTheStream(t *testing.T) {
 	stop := errors.New("enough")
-	step := make(chan struct{}, 2)
+	step := make(chan struct{}, 3)
 	step <- struct{}{} // the role
-	step <- struct{}{} // the first text; the rest would wait for ever
-	c, u := serve(t, fake.Behaviour{Content: "much more", Step: step})
-	got, err := c.Complete(t.Context(), request(t, hello), tenbit.Sampling{Sink: func(string) error { return stop }})
-	if !errors.Is(err, stop) || got.Message.Content != "much " {
-		t.Errorf("got %q, %v; want the sink's error", got.Message.Content, err)
+	step <- struct{}{} // the first text
+	step <- struct{}{} // the second; the rest would wait for ever
+	c, u := serve(t, fake.Behaviour{Content: "much more of it", Step: step, Prompt: 3, Tokens: 9})
+	got, err := c.Complete(t.Context(), request(t, hello), tenbit.Sampling{Sink: func(text string) error {
+		if text == "more " {
+			return stop
+		}
+		return nil
+	}})
+	if !errors.Is(err, stop) || got.Message.Content != "much more " || got.Usage != (tenbit.Usage{Completion: 2}) {
+		t.Errorf("got %q, %+v, %v; want the sink's error and two tokens", got.Message.Content, got.Usage, err)
 	}
 	<-u.Left() // the connection is closed
+}
+
+// What the server has said of its tokens stands.
+func TestSinkStopsAStreamWithUsage(t *testing.T) {
+	stop := errors.New("enough")
+	c, _ := serve(t, fake.Behaviour{Raw: []byte(`data: {"choices":[{"delta":{"content":"a"}}],"usage":{"prompt_tokens":3,"completion_tokens":7}}` + "\n\n")})
+	got, err := c.Complete(t.Context(), request(t, hello), tenbit.Sampling{Sink: func(string) error { return stop }})
+	if !errors.Is(err, stop) || got.Usage != (tenbit.Usage{Prompt: 3, Completion: 7}) {
+		t.Errorf("got %+v, %v; want 3 and 7 tokens", got.Usage, err)
+	}
 }
