@@ -279,10 +279,15 @@ func TestTooLong(t *testing.T) {
 
 func TestSinkStopsTheAnswer(t *testing.T) {
 	stop := errors.New("enough")
-	s := serve(t, 200, say("a"), "<wait>")
-	_, err := client(t, ollama.Config{BaseURL: s.URL}).Complete(t.Context(), request(t, hello), tenbit.Sampling{Sink: func(string) error { return stop }})
-	if <-s.left; !errors.Is(err, stop) {
-		t.Errorf("got %v, want the sink's error", err)
+	s := serve(t, 200, say("a"), say(""), say("b"), "<wait>")
+	got, err := client(t, ollama.Config{BaseURL: s.URL}).Complete(t.Context(), request(t, hello), tenbit.Sampling{Sink: func(text string) error {
+		if text == "b" {
+			return stop
+		}
+		return nil
+	}})
+	if <-s.left; !errors.Is(err, stop) || got.Message.Content != "ab" || got.Usage != (tenbit.Usage{Completion: 2}) {
+		t.Errorf("got %q, %+v, %v; want the sink's error and two tokens", got.Message.Content, got.Usage, err)
 	}
 }
 

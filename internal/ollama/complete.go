@@ -43,6 +43,7 @@ type assembly struct {
 	err  error // why add stopped
 
 	content bytes.Buffer
+	deltas  int // with content; each is a token or more
 	calls   []toolCall
 	// seed makes ids of calls where Ollama gives none: the same for the same
 	// request, as a twin needs them, and others in each turn of a conversation.
@@ -63,6 +64,9 @@ func (a *assembly) add(r api.ChatResponse) error {
 	text := r.Message.Content
 	a.size += len(text)
 	a.content.WriteString(text)
+	if text != "" {
+		a.deltas++
+	}
 	for _, l := range r.Logprobs {
 		a.logSum += l.Logprob
 		a.logN++
@@ -120,6 +124,9 @@ func (a *assembly) completion(err error) (tenbit.Completion, error) {
 		}
 	}
 	if err != nil {
+		if out.Usage.Completion == 0 { // Ollama says it at the end
+			out.Usage.Completion = a.deltas
+		}
 		return out, err
 	}
 	switch {
