@@ -80,4 +80,6 @@ var (
 	ErrRejected = errors.New("model rejected the request")
 	// ErrFormat is an ErrRejected for the request's response_format.
 	ErrFormat = fmt.Errorf("%w: its response_format", ErrRejected)
+	// ErrTooLong is an ErrRejected for the prompt's length.
+	ErrTooLong = fmt.Errorf("%w: its prompt does not fit the model's context", ErrRejected)
 )

@@ -300,6 +300,56 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+// A prompt that is too long is told from other faults of a request.
+func TestPromptTooLong(t *testing.T) {
+	const words = "This model's maximum context length is 8 tokens. You said: attack at dawn"
+	inside := func(body string) fake.Behaviour { return fake.Behaviour{Raw: []byte(body), Type: "application/json"} }
+	for _, tt := range []struct {
+		name string
+		b    fake.Behaviour
+		want error
+	}{
+		{"OpenAI", fake.Refuses(400, "invalid_request_error", "context_length_exceeded", "attack at dawn"), tenbit.ErrTooLong},
+		{"OpenAI, 413", fake.Refuses(413, "invalid_request_error", "context_length_exceeded", "attack at dawn"), tenbit.ErrTooLong},
+		{"llama.cpp", fake.Behaviour{Status: 400, Raw: []byte(`{"error":{"code":400,"message":"attack at dawn","type":"exceed_context_size_error","n_ctx":8}}`)}, tenbit.ErrTooLong},
+		{"vLLM", fake.Behaviour{Status: 400, Raw: []byte(`{"object":"error","message":"` + words + `","type":"BadRequestError","param":null,"code":400}`)}, tenbit.ErrTooLong},
+		{"Ollama", fake.Refuses(400, "invalid_request_error", "", "the input length exceeds the context length"), tenbit.ErrTooLong},
+		{"in a 200, with a status", inside(`{"error":{"code":400,"message":"` + words + `"}}`), tenbit.ErrTooLong},
+		{"in a 200, without", inside(`{"error":{"code":"context_length_exceeded","message":"attack at dawn"}}`), tenbit.ErrTooLong},
+		{"with a format beside it", fake.Refuses(400, "", "context_length_exceeded", "shorten the messages or the response_format"), tenbit.ErrTooLong},
+		{"a format", fake.Refuses(400, "", "", "response_format is not supported; "+words), tenbit.ErrFormat},
+		{"another fault", fake.Refuses(400, "", "", "attack at dawn"), tenbit.ErrRejected},
+		{"a large body", fake.Behaviour{Status: 413, Raw: []byte{}}, tenbit.ErrRejected},
+		{"another status", fake.Refuses(500, "", "context_length_exceeded", words), tenbit.ErrUnavailable},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c, _ := serve(t, tt.b)
+			_, err := c.Complete(t.Context(), request(t, hello), tenbit.Sampling{})
+			if !errors.Is(err, tt.want) {
+				t.Errorf("got %v, want %v", err, tt.want)
+			}
+			for _, other := range []error{tenbit.ErrTooLong, tenbit.ErrFormat} {
+				if other != tt.want && errors.Is(err, other) {
+					t.Errorf("got %v, which is %v, too", err, other)
+				}
+			}
+			if s := fmt.Sprintf("%v %+v", err, err); strings.Contains(s, "dawn") {
+				t.Errorf("the error quotes: %s", s)
+			}
+		})
+	}
+}
+
+// The gateway finds how long to wait without knowing the package.
+func TestLater(t *testing.T) {
+	c, _ := serve(t, fake.RateLimited(7*time.Second))
+	_, err := c.Complete(t.Context(), request(t, hello), tenbit.Sampling{})
+	var e interface{ Later() time.Duration }
+	if !errors.As(err, &e) || e.Later() != 7*time.Second {
+		t.Errorf("got %v, want an error that says 7 s", err)
+	}
+}
+
 func TestNobodyThere(t *testing.T) {
 	p := fake.NewProxy(t, "127.0.0.1:1")
 	for _, url := range []string{"http://127.0.0.1:1/v1", "http://" + p.Addr + "/v1", "https://" + p.Addr + "/v1"} {

@@ -22,10 +22,12 @@ import (
 // [tenbit.ErrUnavailable] where another try may succeed (408, 409, 429, 5xx) and
 // [tenbit.ErrIncomplete] where part of the answer had come, and
 // [tenbit.ErrRejected] where the request is at fault (400, 413, 422), which is
-// [tenbit.ErrFormat] where that is its response_format.
+// [tenbit.ErrFormat] where that is its response_format and [tenbit.ErrTooLong]
+// where it is the prompt's length (400, 413).
 type Error struct {
 	Status     int           // HTTP status, or the one named inside a 200; 502 when none is
 	Format     bool          // response_format is what it is about
+	TooLong    bool          // the prompt's length is what it is about
 	Type, Code string        // of the error object, "" unless plain identifiers
 	RetryAfter time.Duration // what the server asks for, 0 when it does not say
 	Partial    bool          // part of the answer had come
@@ -52,6 +54,8 @@ func (e *Error) Unwrap() error {
 		return tenbit.ErrIncomplete
 	case e.Format && (e.Status == http.StatusBadRequest || e.Status == http.StatusUnprocessableEntity || e.Status == http.StatusNotImplemented):
 		return tenbit.ErrFormat
+	case e.TooLong && (e.Status == http.StatusBadRequest || e.Status == http.StatusRequestEntityTooLarge):
+		return tenbit.ErrTooLong
 	case e.Status == http.StatusBadRequest, e.Status == http.StatusRequestEntityTooLarge, e.Status == http.StatusUnprocessableEntity:
 		return tenbit.ErrRejected
 	case e.Status == http.StatusRequestTimeout, e.Status == http.StatusConflict,
@@ -60,6 +64,10 @@ func (e *Error) Unwrap() error {
 	}
 	return nil
 }
+
+// Later is how long the server asks to wait before another try, 0 where it does
+// not say. The gateway tells its client.
+func (e *Error) Later() time.Duration { return e.RetryAfter }
 
 // maxErrorBody bounds what is read of an error's body, in bytes.
 const maxErrorBody = 64 << 10
@@ -72,10 +80,25 @@ func statusError(resp *http.Response) *Error {
 		if json.Unmarshal(body, &envelope) == nil {
 			e.Type, e.Code = envelope.Error.Type, envelope.Error.code()
 		}
-		// Servers name the field in param, in the message, or in an envelope of their own.
-		e.Format = bytes.Contains(body, []byte("response_format")) || bytes.Contains(body, []byte("json_schema"))
+		e.about(body)
 	}
 	return e
+}
+
+// about reads what an error is about. Servers name the field of a format in
+// param, in the message, or in an envelope of their own, and many tell a prompt
+// that is too long in words alone. A code that says so is surer than words.
+func (e *Error) about(body []byte) {
+	says := func(words string) bool { return bytes.Contains(body, []byte(words)) }
+	e.TooLong = e.Code == "context_length_exceeded" || e.Type == "exceed_context_size_error" // OpenAI's, llama.cpp's
+	e.Format = !e.TooLong && (says("response_format") || says("json_schema"))
+	e.TooLong = e.TooLong || !e.Format && slices.ContainsFunc(tooLong, says)
+}
+
+// tooLong are words of vLLM and others, SGLang, Ollama, and llama.cpp before it
+// had a type for it.
+var tooLong = []string{
+	"maximum context length", "longer than the model's context length", "exceeds the context length", "exceeds the available context size",
 }
 
 // errorObject is OpenAI's error object, or what others make of it: code is a
@@ -85,6 +108,7 @@ type errorObject struct {
 	set  bool
 	Type string
 	Code json.RawMessage
+	raw  []byte
 }
 
 func (o *errorObject) UnmarshalJSON(b []byte) error {
@@ -92,7 +116,7 @@ func (o *errorObject) UnmarshalJSON(b []byte) error {
 	if json.Unmarshal(b, &all) == nil && !says(all) {
 		return nil
 	}
-	o.set = true
+	o.set, o.raw = true, bytes.Clone(b)
 	var v struct {
 		Type any             `json:"type"`
 		Code json.RawMessage `json:"code"`
@@ -136,8 +160,11 @@ func (o errorObject) code() string {
 // asError is the error inside an answer that began with status 200.
 func (o errorObject) asError(partial bool) *Error {
 	e := &Error{Status: http.StatusBadGateway, Type: o.Type, Code: o.code(), Partial: partial}
+	e.about(o.raw)
 	if n, err := strconv.Atoi(e.Code); err == nil && n >= 400 && n < 600 {
 		e.Status = n
+	} else if e.TooLong {
+		e.Status = http.StatusBadRequest
 	}
 	return e
 }
