@@ -161,8 +161,13 @@ func TestBadRequestIsTyped(t *testing.T) {
 	s := serve(t, 400, `{"error":"the input length exceeds the context length"}`)
 	_, err := client(t, ollama.Config{BaseURL: s.URL}).Complete(t.Context(), request(t, hello), tenbit.Sampling{})
 	var e *ollama.Error
-	if !errors.As(err, &e) || e.Status != 400 || errors.Is(err, tenbit.ErrUnavailable) {
-		t.Errorf("got %v, want status 400", err)
+	if !errors.As(err, &e) || e.Status != 400 || !errors.Is(err, tenbit.ErrTooLong) || errors.Is(err, tenbit.ErrUnavailable) {
+		t.Errorf("got %v, want status 400 and ErrTooLong", err)
+	}
+	s = serve(t, 400, `{"error":"invalid options: dawn"}`)
+	_, err = client(t, ollama.Config{BaseURL: s.URL}).Complete(t.Context(), request(t, hello), tenbit.Sampling{})
+	if !errors.Is(err, tenbit.ErrRejected) || errors.Is(err, tenbit.ErrTooLong) || strings.Contains(err.Error(), "dawn") {
+		t.Errorf("got %v, want ErrRejected alone", err)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 
 	"github.com/ollama/ollama/api"
 
@@ -22,9 +23,11 @@ var ErrTooLarge = errors.New("answer exceeds the size limit")
 
 // Error is Ollama's refusal to answer, without its message, which may quote the
 // prompt. It wraps [ErrNoModel] for 404, [tenbit.ErrRejected] for 400 and 413,
+// which is [tenbit.ErrTooLong] where that is the prompt's length, and
 // [tenbit.ErrUnavailable] for 408, 429 and 5xx.
 type Error struct {
-	Status int
+	Status  int
+	TooLong bool // the prompt's length is what it is about
 }
 
 func (e *Error) Error() string {
@@ -37,6 +40,9 @@ func (e *Error) Unwrap() error {
 	case e.Status == http.StatusNotFound:
 		return ErrNoModel
 	case e.Status == http.StatusBadRequest, e.Status == http.StatusRequestEntityTooLarge:
+		if e.TooLong {
+			return tenbit.ErrTooLong
+		}
 		return tenbit.ErrRejected
 	case e.Status == http.StatusRequestTimeout, e.Status == http.StatusTooManyRequests, e.Status >= 500:
 		return tenbit.ErrUnavailable
@@ -63,7 +69,9 @@ func classify(ctx context.Context, err error, begun bool) error {
 	}
 	switch {
 	case errors.As(err, &status):
-		return fmt.Errorf("ask ollama: %w", &Error{Status: status.StatusCode})
+		// "the input length exceeds the context length" is what its runners say.
+		long := strings.Contains(status.ErrorMessage, "exceeds the context length")
+		return fmt.Errorf("ask ollama: %w", &Error{Status: status.StatusCode, TooLong: long})
 	case errors.As(err, &login):
 		return fmt.Errorf("ask ollama: %w", &Error{Status: http.StatusUnauthorized})
 	case errors.As(err, &op):

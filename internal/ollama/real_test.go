@@ -78,8 +78,8 @@ func TestRealOllama(t *testing.T) {
 		long := strings.Replace(hello, "dawn", strings.Repeat("dawn ", 2000), 1)
 		_, err := ask(ollama.Config{Model: "fixed", NumCtx: 2048}, long, tenbit.Sampling{})
 		var e *ollama.Error
-		if !errors.As(err, &e) || e.Status != 400 {
-			t.Errorf("got %v, want status 400 rather than a shorter prompt", err)
+		if !errors.As(err, &e) || e.Status != 400 || !errors.Is(err, tenbit.ErrTooLong) {
+			t.Errorf("got %v, want status 400 and ErrTooLong rather than a shorter prompt", err)
 		}
 	})
 	t.Run("cancelled", func(t *testing.T) {
