@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"time"
 )
 
@@ -34,6 +35,8 @@ var ErrMiss = errors.New("not in the cache")
 type Exact struct {
 	o   Options
 	mem *memory
+
+	order sync.Mutex // of writes: the same in memory and behind it
 }
 
 // Options say what an [Exact] may take.
@@ -59,7 +62,7 @@ func NewExact(o Options) (*Exact, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reserve %d bytes for a cache: %w", o.Bytes, err)
 	}
-	return &Exact{o, mem}, nil
+	return &Exact{o: o, mem: mem}, nil
 }
 
 // Get returns a copy of what was kept under k.
@@ -87,7 +90,7 @@ func (c *Exact) get(ctx context.Context, k Key) ([]byte, bool) {
 	case ok || !e.Expires.After(now):
 		return val, ok
 	}
-	c.mem.put(k, e)
+	c.mem.fill(k, e, now)
 	return e.Val, true
 }
 
@@ -96,6 +99,8 @@ func (c *Exact) get(ctx context.Context, k Key) ([]byte, bool) {
 func (c *Exact) Put(_ context.Context, k Key, val []byte) {
 	life := float64(c.o.TTL) * (1 - c.o.Jitter*rand.Float64())
 	e := Entry{val, time.Now().Add(time.Duration(life))}
+	c.order.Lock()
+	defer c.order.Unlock()
 	c.mem.put(k, e)
 	if c.o.Behind != nil {
 		c.o.Behind.Put(k, e)
@@ -109,9 +114,21 @@ func (c *Exact) Roomy(k Key, size int) bool { return c.mem.roomy(k.tenant, size)
 // Elsewhere reports that entries rest behind the memory, too.
 func (c *Exact) Elsewhere() bool { return c.o.Behind != nil }
 
-// Replace puts val, another form of what is kept under k, in its place: in memory
-// only, and until the same end. Where nothing is kept it does nothing.
-func (c *Exact) Replace(k Key, val []byte) { c.mem.replace(k, val, time.Now()) }
+// Replace puts val, another form of was, in its place in memory, until the same
+// end. Where memory keeps nothing under k, or something else by now, it does nothing.
+func (c *Exact) Replace(k Key, was, val []byte) { c.mem.replace(k, was, val, time.Now()) }
+
+// ReplaceBehind does so behind the memory, which keeps was.
+func (c *Exact) ReplaceBehind(k Key, was, val []byte) {
+	if c.o.Behind == nil {
+		return
+	}
+	c.order.Lock()
+	defer c.order.Unlock()
+	if end, ok := c.mem.keeps(k, was, time.Now()); ok {
+		c.o.Behind.Put(k, Entry{val, end})
+	}
+}
 
 // Remove forgets k, also behind the memory. After an error nothing is forgotten.
 func (c *Exact) Remove(ctx context.Context, k Key) error {

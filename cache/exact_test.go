@@ -220,14 +220,15 @@ func TestReplace(t *testing.T) {
 		k, none := KeyOf("a", []byte("k")), KeyOf("a", []byte("none"))
 		c.Put(t.Context(), k, []byte("small"))
 		time.Sleep(30 * time.Minute) // of the bubble's clock
-		c.Replace(k, []byte("as it was"))
-		c.Replace(k, make([]byte, 1<<20)) // too large: what is there stays
-		c.Replace(none, []byte("x"))
+		c.Replace(k, []byte("small"), []byte("as it was"))
+		c.Replace(k, []byte("small"), []byte("what came before")) // is not there any more
+		c.Replace(k, []byte("as it was"), make([]byte, 1<<20))    // too large: what is there stays
+		c.Replace(none, nil, []byte("x"))
 		if val, ok := c.Get(t.Context(), k); !ok || string(val) != "as it was" {
 			t.Errorf("got %q, %v", val, ok)
 		}
 		time.Sleep(31 * time.Minute)
-		c.Replace(k, []byte("again"))
+		c.Replace(k, []byte("as it was"), []byte("again"))
 		for _, k := range []Key{k, none} {
 			if val, ok := c.Get(t.Context(), k); ok {
 				t.Errorf("got %q, want nothing", val)
@@ -237,4 +238,57 @@ func TestReplace(t *testing.T) {
 			t.Errorf("got %+v", u)
 		}
 	})
+}
+
+// TestReplaceBehind: only while memory keeps what the new form was made of.
+func TestReplaceBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &scripted{all: map[Key]Entry{}}
+		c := open(t, Options{Bytes: 1 << 20, TTL: time.Hour, Behind: s})
+		k := KeyOf("a", nil)
+		c.Put(t.Context(), k, []byte("first"))
+		end := s.all[k].Expires.Truncate(time.Millisecond)
+		time.Sleep(30 * time.Minute)
+		c.ReplaceBehind(k, []byte("first"), []byte("1"))
+		if e := s.all[k]; string(e.Val) != "1" || !e.Expires.Equal(end) {
+			t.Errorf("got %q until %v, want 1 until %v", e.Val, e.Expires, end)
+		}
+		c.Put(t.Context(), k, []byte("other"))
+		c.ReplaceBehind(k, []byte("first"), []byte("1"))
+		if e := s.all[k]; string(e.Val) != "other" {
+			t.Errorf("got %q in the place of a newer value", e.Val)
+		}
+		if val, _ := c.Get(t.Context(), k); string(val) != "other" {
+			t.Errorf("memory has %q, want what it had", val)
+		}
+		time.Sleep(time.Hour)
+		delete(s.all, k)
+		if c.ReplaceBehind(k, []byte("other"), []byte("2")); len(s.all) != 0 {
+			t.Error("a form of a value that has ended came to life")
+		}
+	})
+}
+
+// late is a store that is so slow that the value has changed when it answers.
+type late struct {
+	scripted
+	meanwhile func()
+}
+
+func (l *late) Get(ctx context.Context, k Key) (Entry, error) {
+	e, err := l.scripted.Get(ctx, k)
+	l.meanwhile()
+	return e, err
+}
+
+// TestALateRead does not take the place of what was put meanwhile.
+func TestALateRead(t *testing.T) {
+	k := KeyOf("a", nil)
+	s := &late{scripted: scripted{all: map[Key]Entry{k: {[]byte("old"), time.Now().Add(time.Hour)}}}}
+	c := open(t, Options{Bytes: 1 << 20, TTL: time.Hour, Behind: s})
+	s.meanwhile = func() { c.Put(t.Context(), k, []byte("new")) }
+	c.Get(t.Context(), k)
+	if val, ok := c.Get(t.Context(), k); !ok || string(val) != "new" {
+		t.Errorf("got %q, %v, want the new value", val, ok)
+	}
 }

@@ -79,7 +79,7 @@ func (m *memory) get(k Key, now time.Time) ([]byte, bool) {
 	if n == 0 {
 		return nil, false
 	}
-	if int64(binary.LittleEndian.Uint64(m.blocks.at(n)[headExpires:])) <= now.UnixMilli() {
+	if !m.end(n).After(now) {
 		m.drop(n)
 		return nil, false
 	}
@@ -96,19 +96,43 @@ func (m *memory) put(k Key, e Entry) {
 	m.insert(k, e)
 }
 
-// replace changes the value of an entry that has not ended; one that would be
-// too large leaves it.
-func (m *memory) replace(k Key, val []byte, now time.Time) {
+// fill is put for what came from elsewhere: what is kept by now is newer.
+func (m *memory) fill(k Key, e Entry, now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	n := m.find(k)
-	if n == 0 || needed(len(val), headSize) > max(m.most/8, 1) {
+	if n := m.find(k); n == 0 || !m.end(n).After(now) {
+		m.insert(k, e)
+	}
+}
+
+// keeps says when the entry ends whose value is val; false where there is none.
+func (m *memory) keeps(k Key, val []byte, now time.Time) (end time.Time, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.compare(k, val, now)
+}
+
+// replace changes the value of an entry whose value was another; one that would
+// be too large leaves it.
+func (m *memory) replace(k Key, was, val []byte, now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if needed(len(val), headSize) > max(m.most/8, 1) {
 		return
 	}
-	end := time.UnixMilli(int64(binary.LittleEndian.Uint64(m.blocks.at(n)[headExpires:])))
-	if end.After(now) {
+	if end, ok := m.compare(k, was, now); ok {
 		m.insert(k, Entry{val, end})
 	}
+}
+
+// compare is keeps for who holds the lock.
+func (m *memory) compare(k Key, val []byte, now time.Time) (end time.Time, ok bool) {
+	n := m.find(k)
+	if n == 0 || int(m.field(n, headLen)) != len(val) || !bytes.Equal(m.blocks.read(n, headSize, len(val)), val) {
+		return time.Time{}, false
+	}
+	end = m.end(n)
+	return end, end.After(now)
 }
 
 // insert is put for who holds the lock.
@@ -228,6 +252,11 @@ func (m *memory) find(k Key) uint32 {
 		n = m.field(n, headChain)
 	}
 	return n
+}
+
+// end is when an entry ends.
+func (m *memory) end(n uint32) time.Time {
+	return time.UnixMilli(int64(binary.LittleEndian.Uint64(m.blocks.at(n)[headExpires:])))
 }
 
 // drop forgets an entry by its first block.

@@ -13,6 +13,7 @@ import (
 
 	"tenbit"
 	"tenbit/cache"
+	"tenbit/codec"
 	"tenbit/gateway"
 	"tenbit/internal/fake"
 )
@@ -169,6 +170,54 @@ func TestCacheControlInFlight(t *testing.T) {
 			wg.Wait()
 			if resp, _ := b.post(t, ask("The sea?")); resp.Header.Get("X-Tenbit-Route") != tt.route {
 				t.Errorf("after them: got route %s, want %s", resp.Header.Get("X-Tenbit-Route"), tt.route)
+			}
+		})
+	}
+}
+
+// TestANewerAnswerIsNotPackedAway: an answer that another one replaced while it
+// was being packed does not come back, neither from memory nor from behind it.
+func TestANewerAnswerIsNotPackedAway(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		bytes int64
+	}{
+		{"packed in memory, too", 40 << 10},
+		{"packed behind it", 1 << 20},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			packing, goOn := make(chan struct{}), make(chan struct{})
+			local := fake.NewModel(func(c fake.Call) fake.Reply {
+				return fake.Text(fmt.Sprintf("Answer %d. ", c.N) + strings.Repeat("The sea is wide and old. ", 50))
+			})
+			e := &elsewhere{all: map[cache.Key][]byte{}}
+			b := open(t, local, fake.Says(""), func(g *gateway.Gateway, _ *tenbit.Tenant) {
+				var err error
+				if g.Cache, err = cache.NewExact(cache.Options{Bytes: tt.bytes, TTL: time.Hour, Behind: e}); err != nil {
+					t.Fatal(err)
+				}
+				g.Remote = nil
+				g.Pack = func(val []byte) []byte { packing <- struct{}{}; <-goOn; return codec.Pack(codec.Default(), val) }
+				g.Unpack = func(val []byte) ([]byte, error) { return codec.Unpack(codec.Default(), val, cache.MaxValue) }
+			})
+			for i := range 20 {
+				b.g.Cache.Put(t.Context(), cache.KeyOf("another", []byte{byte(i)}), make([]byte, 1000))
+			}
+			clear(e.all)
+			b.post(t, ask("The sea?"))
+			<-packing
+			_, newer := b.post(t, ask("The sea?"), "Cache-Control", "no-cache")
+			close(goOn)
+			if err := b.g.Drain(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if resp, body := b.post(t, ask("The sea?")); resp.Header.Get("X-Tenbit-Route") != "cache" || content(t, body) != content(t, newer) {
+				t.Errorf("got %.10q by %s, want %.10q from the cache", content(t, body), resp.Header.Get("X-Tenbit-Route"), content(t, newer))
+			}
+			for _, val := range e.all {
+				if !strings.Contains(string(val), content(t, newer)) {
+					t.Errorf("behind the memory rests %.40q, want %.10q", val, content(t, newer))
+				}
 			}
 		})
 	}

@@ -41,9 +41,9 @@ func (g *Gateway) recall(ctx context.Context, o Order) (tenbit.Answer, bool) {
 	if !ok {
 		return tenbit.Answer{}, false
 	}
-	small := len(val) > 0 && val[0] == packed
-	if val = g.unpacked(val); small && val != nil {
-		g.Cache.Replace(g.key(o), append([]byte{plain}, val...)) // the next hit is fast
+	kept := val
+	if val = g.unpacked(kept); val != nil && kept[0] == packed {
+		g.Cache.Replace(g.key(o), kept, append([]byte{plain}, val...)) // the next hit is fast
 	}
 	return unshelved(val, tenbit.RouteCache)
 }
@@ -94,7 +94,8 @@ const (
 
 // shelve puts a value into the cache: at once as it is, since the client waits,
 // and where that saves much, soon afterwards packed: in Redis, and in a memory
-// that is half full. What comes while another value is being packed stays as it is.
+// that is half full, unless another value has come by then. What comes while
+// another value is being packed stays as it is.
 func (g *Gateway) shelve(ctx context.Context, k cache.Key, val []byte) {
 	whole := append([]byte{plain}, val...)
 	roomy := g.Cache.Roomy(k, len(whole))
@@ -107,16 +108,16 @@ func (g *Gateway) shelve(ctx context.Context, k cache.Key, val []byte) {
 	default:
 		return
 	}
-	ctx = context.WithoutCancel(ctx)
 	g.flights.wg.Go(func() { // is waited for as the walks are
 		defer func() { <-g.packing }()
 		small := g.Pack(val)
 		if len(small) >= len(val) {
 			return
 		}
-		g.Cache.Put(ctx, k, append([]byte{packed}, small...))
-		if roomy {
-			g.Cache.Replace(k, whole)
+		small = append([]byte{packed}, small...)
+		g.Cache.ReplaceBehind(k, whole, small) // before memory, which says what is kept
+		if !roomy {
+			g.Cache.Replace(k, whole, small)
 		}
 	})
 }
