@@ -42,7 +42,7 @@ type Exact struct {
 // Options say what an [Exact] may take.
 type Options struct {
 	Bytes  int64         // of memory, everything included; at least [MinBytes]
-	Tenant int64         // most of it for one tenant; 0: all
+	Tenant int64         // most of it for one tenant, at least [MinBytes]; 0: all
 	TTL    time.Duration // of an entry
 	Jitter float64       // share by which an entry's life may be shorter, so that not all end at once
 	Behind Behind        // nil: memory only
@@ -55,7 +55,7 @@ const MinBytes = 4 << 10
 
 // NewExact reserves the cache's memory, which the system provides as it fills.
 func NewExact(o Options) (*Exact, error) {
-	if o.Bytes < MinBytes || o.TTL <= 0 || o.Jitter < 0 || o.Jitter >= 1 || o.Tenant < 0 || o.Tenant > o.Bytes {
+	if o.Bytes < MinBytes || o.TTL <= 0 || o.Jitter < 0 || o.Jitter >= 1 || o.Tenant != 0 && o.Tenant < MinBytes || o.Tenant > o.Bytes {
 		return nil, fmt.Errorf("cache: a limit is out of range: %d bytes, %d for a tenant, %v, jitter %v", o.Bytes, o.Tenant, o.TTL, o.Jitter)
 	}
 	mem, err := newMemory(o.Bytes, o.Tenant)

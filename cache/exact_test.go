@@ -78,6 +78,8 @@ func TestLimitsAreChecked(t *testing.T) {
 		{Bytes: MinBytes},
 		{Bytes: MinBytes - 1, TTL: time.Hour},
 		{Bytes: MinBytes, TTL: time.Hour, Tenant: MinBytes + 1},
+		{Bytes: 1 << 20, TTL: time.Hour, Tenant: 1}, // less than any entry
+		{Bytes: 1 << 20, TTL: time.Hour, Tenant: MinBytes - 1},
 		{Bytes: MinBytes, TTL: time.Hour, Jitter: 1},
 		{Bytes: 1 << 62, TTL: time.Hour},
 	} {
