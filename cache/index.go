@@ -36,6 +36,7 @@ type point struct {
 	tenant    tenbit.TenantID
 	vector    []float32 // of length one; never changed
 	expires   time.Time
+	answer    Key // that verdicts are on; zero: nobody asked for them yet
 	verdicts  evidence
 	at        *list.Element
 }
@@ -161,8 +162,9 @@ func nearest(ns []neighbour, k int) []neighbour {
 	return out
 }
 
-// verdicts are those of an entry; using it keeps it from being the next to go.
-func (x *index) verdicts(id Key) evidence {
+// verdicts are those on an entry's answer; using it keeps it from being the next
+// to go. Where the answer has changed, those on the old one are forgotten.
+func (x *index) verdicts(id, answer Key) evidence {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	p := x.points[id]
@@ -170,23 +172,32 @@ func (x *index) verdicts(id Key) evidence {
 		return nil
 	}
 	x.tenants[p.tenant].order.MoveToBack(p.at)
+	if p.answer != answer {
+		p.answer = answer
+		x.grow(p, nil)
+	}
 	return p.verdicts
 }
 
-// judge notes a verdict on an entry.
-func (x *index) judge(id Key, v Verdict) {
+// judge notes a verdict on an entry's answer, if it still has that one.
+func (x *index) judge(id, answer Key, v Verdict) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	p := x.points[id]
-	if p == nil {
+	if p == nil || p.answer != answer {
 		return
 	}
+	x.grow(p, p.verdicts.with(v))
+	x.makeRoom(0)
+}
+
+// grow gives a point other verdicts.
+func (x *index) grow(p *point, verdicts evidence) {
 	before := p.size()
-	p.verdicts = p.verdicts.with(v)
+	p.verdicts = verdicts
 	grown := p.size() - before
 	x.used += grown
 	x.tenants[p.tenant].used += grown
-	x.makeRoom(0)
 }
 
 // bytes is what the index holds.

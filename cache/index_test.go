@@ -34,7 +34,8 @@ func TestIndexCeiling(t *testing.T) {
 				place := KeyOf(tenant, fmt.Append(nil, j%3))
 				id := KeyOf(tenant, fmt.Append(nil, "id", j%200))
 				x.add(tenant, place, id, vector(r, 32+j%64))
-				x.judge(id, Verdict{0.5, true})
+				x.verdicts(id, KeyOf(tenant, fmt.Append(nil, j%2)))
+				x.judge(id, KeyOf(tenant, fmt.Append(nil, j%2)), Verdict{0.5, true})
 				x.near(place, vector(r, 32), 4)
 				if got := x.bytes(); got > most {
 					t.Errorf("%d bytes of %d", got, most)

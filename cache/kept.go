@@ -46,6 +46,12 @@ func decodeKept(b []byte) (e kept, err error) {
 	return e, nil
 }
 
+// answerOf names an entry's answer: verdicts on it say nothing of one that takes
+// its place, however late they come.
+func answerOf(id Key, answer []byte) Key {
+	return KeyOf(id.tenant, []byte("semantic answer\n"), id.sum[:], answer)
+}
+
 // id names an entry by tenant, place and question, so that what lies under
 // another name is no entry.
 func (e kept) id(t tenbit.TenantID) Key {

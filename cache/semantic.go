@@ -114,6 +114,7 @@ type Near struct {
 	asked    kept // the new question; no answer yet
 	vector   []float32
 	id       Key // the candidate's
+	answer   Key // the candidate's with its answer: what verdicts are on
 }
 
 // Ask takes a question of a tenant in. Surroundings are everything else that
@@ -159,7 +160,8 @@ func (s *Semantic) Find(ctx context.Context, n *Near) {
 		n.Found = false
 		s.saw("unlikely")
 	default:
-		n.Right = s.verdicts(ctx, n.id).right(n.Similarity)
+		n.answer = answerOf(n.id, n.Answer)
+		n.Right = s.verdicts(ctx, n.id, n.answer).right(n.Similarity)
 		n.Sure = s.goes(n.Right)
 	}
 }
@@ -211,12 +213,12 @@ func (s *Semantic) entry(ctx context.Context, t tenbit.TenantID, place Key, n ne
 }
 
 // verdicts are those of all edges where they are shared.
-func (s *Semantic) verdicts(ctx context.Context, id Key) evidence {
-	own := s.index.verdicts(id)
+func (s *Semantic) verdicts(ctx context.Context, id, answer Key) evidence {
+	own := s.index.verdicts(id, answer)
 	if s.Vectors == nil {
 		return own
 	}
-	if shared, err := s.Vectors.verdicts(ctx, id); err == nil && len(shared) >= len(own) {
+	if shared, err := s.Vectors.verdicts(ctx, answer); err == nil && len(shared) >= len(own) {
 		return shared
 	}
 	return own
@@ -255,9 +257,9 @@ func (s *Semantic) Passes(n *Near) bool {
 // taken it for right.
 func (s *Semantic) Judge(ctx context.Context, n *Near, right, passed bool) {
 	v := Verdict{n.Similarity, right}
-	s.index.judge(n.id, v)
+	s.index.judge(n.id, n.answer, v)
 	if s.Vectors != nil {
-		_ = s.Vectors.judge(ctx, n.id, v) // this process knows it
+		_ = s.Vectors.judge(ctx, n.answer, v) // this process knows it
 	}
 	s.mu.Lock()
 	if len(s.tenants) >= maxRecords && s.tenants[n.tenant] == nil {

@@ -250,6 +250,56 @@ func TestSemanticLearns(t *testing.T) {
 	}
 }
 
+// TestAnotherAnswerStartsAnew: what verdicts said of an answer says nothing of
+// the one that takes its place, also where they come late or another edge
+// replaced it.
+func TestAnotherAnswerStartsAnew(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		start func(t *testing.T) string
+	}{
+		{"memory", nil},
+		{"redis without vector sets", func(t *testing.T) string { return redistest.Start(t) }},
+		{"vector sets", func(t *testing.T) string { return redistest.Vectors(t).Addr() }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var behind Behind // nil: none
+			var v *Vectors
+			if tt.start != nil {
+				behind, v = shared(t, tt.start(t))
+			}
+			s, _ := newSemantic(t, behind, v, nil)
+			keep(t, s, "a", "", capital, "Paris")
+			late := find(t, s, "a", "", paraphrase)
+			for range 300 {
+				s.Judge(t.Context(), find(t, s, "a", "", paraphrase), true, false)
+			}
+			if n := find(t, s, "a", "", paraphrase); n.Right < 0.98 {
+				t.Fatalf("after 300 right ones: got %v", n.Right)
+			}
+			keep(t, s, "a", "", capital, "Lyon")
+			for range 20 {
+				s.Judge(t.Context(), late, true, false)
+				if n := find(t, s, "a", "", paraphrase); string(n.Answer) != "Lyon" || n.Right != 0 || n.Sure {
+					t.Fatalf("another answer: got %q, right %v, sure %v; want Lyon, of which nothing is known", n.Answer, n.Right, n.Sure)
+				}
+			}
+			for range 300 {
+				s.Judge(t.Context(), find(t, s, "a", "", paraphrase), true, false)
+			}
+			if n := find(t, s, "a", "", paraphrase); n.Right < 0.98 {
+				t.Errorf("after 300 right ones on the other: got %v", n.Right)
+			}
+			// Another edge stores one; this one's index knows nothing of that.
+			e := kept{place: late.asked.place, question: capital, answer: []byte("Nice")}
+			s.Values.Put(t.Context(), e.id("a"), e.encode())
+			if n := find(t, s, "a", "", paraphrase); string(n.Answer) != "Nice" || n.Right != 0 {
+				t.Errorf("another edge's answer: got %q, right %v; want Nice, of which nothing is known", n.Answer, n.Right)
+			}
+		})
+	}
+}
+
 // TestHopeless: what is never right is hardly judged any more.
 func TestHopeless(t *testing.T) {
 	s, seen := newSemantic(t, nil, nil, nil)

@@ -19,7 +19,7 @@ import (
 
 // Vectors keeps the semantic cache's index in the vector sets of a Redis 8
 // server, shared by all edges: a set for each place, and a list of verdicts for
-// each entry. A server without them, or one that is away, finds nothing.
+// each answer. A server without them, or one that is away, finds nothing.
 type Vectors struct {
 	client  redis.UniversalClient
 	wait    time.Duration // most that a request waits for the server
@@ -126,8 +126,8 @@ func (v *Vectors) do(ctx context.Context, f func(ctx context.Context) error) err
 	return err
 }
 
-func setName(place Key) string { return "tenbit:near:" + hex.EncodeToString(place.sum[:]) }
-func verdictsOf(id Key) string { return "tenbit:verdicts:" + hex.EncodeToString(id.sum[:]) }
+func setName(place Key) string     { return "tenbit:near:" + hex.EncodeToString(place.sum[:]) }
+func verdictsOf(answer Key) string { return "tenbit:verdicts:" + hex.EncodeToString(answer.sum[:]) }
 func blob(vector []float32) []byte {
 	out := make([]byte, 0, 4*len(vector))
 	for _, x := range vector {
@@ -198,9 +198,9 @@ func (v *Vectors) near(ctx context.Context, place Key, vector []float32, k int) 
 	return out, err
 }
 
-// judge notes a verdict on an entry.
-func (v *Vectors) judge(ctx context.Context, id Key, d Verdict) error {
-	name := verdictsOf(id)
+// judge notes a verdict on an entry's answer.
+func (v *Vectors) judge(ctx context.Context, answer Key, d Verdict) error {
+	name := verdictsOf(answer)
 	return v.do(context.WithoutCancel(ctx), func(ctx context.Context) error {
 		_, err := v.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 			p.RPush(ctx, name, d.text())
@@ -212,10 +212,10 @@ func (v *Vectors) judge(ctx context.Context, id Key, d Verdict) error {
 	})
 }
 
-// verdicts are those that all edges found of an entry.
-func (v *Vectors) verdicts(ctx context.Context, id Key) (out evidence, err error) {
+// verdicts are those that all edges found of an entry's answer.
+func (v *Vectors) verdicts(ctx context.Context, answer Key) (out evidence, err error) {
 	err = v.do(ctx, func(ctx context.Context) error {
-		texts, err := v.client.LRange(ctx, verdictsOf(id), -maxVerdicts, -1).Result()
+		texts, err := v.client.LRange(ctx, verdictsOf(answer), -maxVerdicts, -1).Result()
 		for _, s := range texts {
 			if d, ok := parseVerdict(s); ok {
 				out = append(out, d)
