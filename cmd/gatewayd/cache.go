@@ -98,8 +98,9 @@ func ringOf(c config.Cache) (cache.Keyring, error) {
 }
 
 // versionOf names all that decides on answers: what was kept under other models,
-// another policy or another build is not found.
+// another policy or another build is not found. The local model is one that
+// settle has named.
 func versionOf(g *gateway.Gateway, c config.Edge) string {
-	return fmt.Sprintf("%q %s %q %d %x %v | %s %q %s %q | %+v | %s", c.Cache.Version, c.Local.Kind, c.Local.Model, c.Local.Context, twinOf(g.Drafter), c.Models,
-		c.Remote.Kind, c.Remote.URL, c.Remote.API.Kind, c.Remote.API.Model, c.Policy, version())
+	return fmt.Sprintf("%q %s %q %d %x %v | %s %q %s %q %q | %+v | %s", c.Cache.Version, c.Local.Kind, c.Local.Model, c.Local.Context, twinOf(g.Drafter), c.Models,
+		c.Remote.Kind, c.Remote.URL, c.Remote.API.Kind, c.Remote.API.URL, c.Remote.API.Model, c.Policy, version())
 }

@@ -21,6 +21,7 @@ import (
 // wireEdge builds an edge from its configuration. It connects to nothing yet.
 func wireEdge(c config.Edge, log *slog.Logger) (*role, error) {
 	r := &role{name: "edge", log: log}
+	c.Local = settle(context.Background(), c.Local, r.later) // first: what is cached depends on it
 	m := telemetry.New(len(c.Tenants) + moreTenants)
 	g := &gateway.Gateway{
 		Models: c.Models, Gate: policy.Gate{Confidence: c.Policy.Confidence}, Price: priceOf(c.Policy.Price), Metrics: m, Log: log,
@@ -113,13 +114,12 @@ func (r *role) register(o register.Options, l store) (*register.Register, error)
 }
 
 func wireLocal(g *gateway.Gateway, r *role, c config.Edge) error {
-	settled := settle(context.Background(), c.Local, r.later)
-	local, _, closer, err := openModel(settled)
+	local, _, closer, err := openModel(c.Local)
 	if err != nil {
 		return fmt.Errorf("local: %w", err)
 	}
 	r.closers = append(r.closers, closer)
-	if e, ok := embedder(settled, c.Embeddings); ok {
+	if e, ok := embedder(c.Local, c.Embeddings); ok {
 		g.Embed = e
 	}
 	g.Drafter = policy.Drafter{

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/alicebob/miniredis/v2"
+
+	"tenbit/gateway"
+	"tenbit/internal/config"
+)
+
+// listing is an Ollama that has one model, which says its name.
+func listing(t *testing.T, model string) string {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/api/tags" {
+			fmt.Fprintf(w, `{"models":[{"name":%q}]}`, model)
+			return
+		}
+		var asked struct{ Model string }
+		_ = json.NewDecoder(r.Body).Decode(&asked) // else the answer names none
+		fmt.Fprintf(w, `{"message":{"role":"assistant","content":"I am %s."},"done":true,"done_reason":"stop"}`+"\n", asked.Model)
+	}))
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// TestAnswersOfAnotherModel: an edge that finds another model at its start does
+// not give, from a Redis, what the one before said.
+func TestAnswersOfAnotherModel(t *testing.T) {
+	kept := miniredis.RunT(t).Addr()
+	for _, tt := range []struct{ model, route string }{{"alpha", "local"}, {"beta", "local"}, {"alpha", "cache"}} {
+		c := config.DefaultEdge()
+		c.Auth.Secret = "a secret for this test"
+		c.Tenants = []config.Tenant{{ID: "t", Keys: []config.Key{{Hash: gateway.HashKey([]byte(c.Auth.Secret), "tb-test")}}}}
+		c.Ledger.Kind, c.Remote.Kind = "memory", "none"
+		c.Local.URL, c.Cache.Redis.Addr = listing(t, tt.model), kept
+		r, err := wireEdge(c, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/chat/completions", strings.NewReader(`{"model":"tenbit","messages":[{"role":"user","content":"Who are you?"}]}`))
+		req.Header.Set("Authorization", "Bearer tb-test")
+		w := httptest.NewRecorder()
+		r.server.Handler.ServeHTTP(w, req)
+		if route := w.Header().Get("X-Tenbit-Route"); route != tt.route || !strings.Contains(w.Body.String(), "I am "+tt.model) {
+			t.Errorf("%s: got route %q, want %s: %s", tt.model, route, tt.route, w.Body)
+		}
+		for _, end := range r.closers { // writes what waits
+			if err := end(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// TestVersionNamesWhatDecides: what comes from another large model is not found.
+func TestVersionNamesWhatDecides(t *testing.T) {
+	c := config.DefaultEdge()
+	before := versionOf(&gateway.Gateway{}, c)
+	c.Remote.API.URL = "https://another.example/v1"
+	if versionOf(&gateway.Gateway{}, c) == before {
+		t.Error("remote.api.url is not in the version")
+	}
+}
