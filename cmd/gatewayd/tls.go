@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -54,30 +55,47 @@ func servedTLS(c config.TLS, least uint16, log *slog.Logger) (*tls.Config, error
 	if c.Cert == "" {
 		return nil, nil
 	}
-	pair := &reloaded{cert: c.Cert, key: c.Key, log: log}
-	if _, err := pair.get(nil); err != nil {
+	pair := &reloaded[tls.Certificate]{what: "certificate", files: []string{c.Cert, c.Key}, log: log, read: func() (*tls.Certificate, error) {
+		pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)
+		return &pair, err
+	}}
+	if _, err := pair.get(); err != nil {
 		return nil, fmt.Errorf("tls: %w", err)
 	}
-	t := &tls.Config{MinVersion: least, GetCertificate: pair.get}
-	if c.ClientCA != "" {
-		pool, err := readPool(c.ClientCA)
-		if err != nil {
-			return nil, fmt.Errorf("tls.client_ca: %w", err)
-		}
-		t.ClientCAs, t.ClientAuth = pool, tls.RequireAndVerifyClientCert
+	t := &tls.Config{
+		MinVersion: least, NextProtos: []string{"h2", "http/1.1"},
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return pair.get() },
 	}
-	return t, nil
+	if c.ClientCA == "" {
+		return t, nil
+	}
+	t.ClientAuth = tls.RequireAndVerifyClientCert
+	signers := &reloaded[tls.Config]{what: "signers of clients", files: []string{c.ClientCA}, log: log, read: func() (*tls.Config, error) {
+		pool, err := readPool(c.ClientCA)
+		own := t.Clone()
+		own.ClientCAs = pool
+		return own, err
+	}}
+	first, err := signers.get()
+	if err != nil {
+		return nil, fmt.Errorf("tls.client_ca: %w", err)
+	}
+	served := first.Clone()
+	served.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return signers.get() }
+	return served, nil
 }
 
-// reloaded is a certificate that is read again when its files have changed, so
-// that renewal needs no restart.
-type reloaded struct {
-	cert, key string
-	log       *slog.Logger
+// reloaded is what is made of files, which are read again when they have
+// changed, so that renewal needs no restart.
+type reloaded[T any] struct {
+	what  string // for the log
+	files []string
+	read  func() (*T, error)
+	log   *slog.Logger
 
 	mu      sync.Mutex // guards what follows
-	current *tls.Certificate
-	seen    [2]stamp // of the files that current, or the last failure, came from
+	current *T
+	seen    []stamp // of the files that current, or the last failure, came from
 }
 
 // stamp tells a file that has changed from one that has not.
@@ -86,32 +104,32 @@ type stamp struct {
 	time time.Time
 }
 
-// get is for [tls.Config.GetCertificate]. Files that can't be read leave the
-// certificate that was there; only the first one's error is returned.
-func (r *reloaded) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+// get is what the files say now. Files that can't be read leave what was there;
+// only the first one's error is returned.
+func (r *reloaded[T]) get() (*T, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var now [2]stamp
-	for i, path := range []string{r.cert, r.key} {
+	now := make([]stamp, len(r.files))
+	for i, path := range r.files {
 		if info, err := os.Stat(path); err == nil {
 			now[i] = stamp{info.Size(), info.ModTime()}
 		}
 	}
-	if r.current != nil && now == r.seen {
+	if r.current != nil && slices.Equal(now, r.seen) {
 		return r.current, nil
 	}
-	pair, err := tls.LoadX509KeyPair(r.cert, r.key)
+	made, err := r.read()
 	switch {
 	case err == nil && r.current != nil:
-		r.log.Info("certificate read again", "file", r.cert)
+		r.log.Info(r.what+" read again", "file", r.files[0])
 	case err != nil && r.current == nil:
 		return nil, err
 	case err != nil:
 		r.seen = now // until they change again
-		r.log.Error("certificate not read again", "file", r.cert, "err", err)
+		r.log.Error(r.what+" not read again", "file", r.files[0], "err", err)
 		return r.current, nil
 	}
-	r.current, r.seen = &pair, now
+	r.current, r.seen = made, now
 	return r.current, nil
 }
 
