@@ -247,6 +247,10 @@ func (o *operator) newKey(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	ends, err := after(now, w.Grace) // before there is a key that nobody would be told
+	if err != nil {
+		return nil, err
+	}
 	var old register.Key
 	if w.Rotate != "" {
 		if old, err = o.people.Find(w.Rotate); err != nil {
@@ -266,7 +270,7 @@ func (o *operator) newKey(r *http.Request) (any, error) {
 		return nil, err
 	}
 	if w.Rotate != "" {
-		if err := o.end(r.Context(), old, w.Grace); err != nil {
+		if err := o.end(r.Context(), old, ends); err != nil {
 			return nil, err
 		}
 	}
@@ -275,12 +279,8 @@ func (o *operator) newKey(r *http.Request) (any, error) {
 	return v, nil
 }
 
-// end takes a key out of force, after a grace where there is one.
-func (o *operator) end(ctx context.Context, k register.Key, grace string) error {
-	at, err := after(time.Now(), grace)
-	if err != nil {
-		return err
-	}
+// end takes a key out of force, at once where no time is given.
+func (o *operator) end(ctx context.Context, k register.Key, at time.Time) error {
 	if k.Disabled = at.IsZero(); !k.Disabled && (k.Expires.IsZero() || at.Before(k.Expires)) {
 		k.Expires = at
 	}
@@ -304,7 +304,11 @@ func (o *operator) revoke(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := o.end(r.Context(), k, r.URL.Query().Get("grace")); err != nil {
+	at, err := after(time.Now(), r.URL.Query().Get("grace"))
+	if err != nil {
+		return nil, err
+	}
+	if err := o.end(r.Context(), k, at); err != nil {
 		return nil, err
 	}
 	if k, err = o.people.Find(r.PathValue("name")); err != nil {
