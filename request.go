@@ -109,7 +109,7 @@ func (r Request) With(set map[string]any) (Request, error) {
 func (r Request) BodyWith(set map[string]any) ([]byte, error) {
 	fields, ok := object(r.Body)
 	if !ok {
-		return nil, errors.New("read a canonical request: not an object")
+		return nil, errNoBody
 	}
 	for name, v := range set {
 		if v == nil {
@@ -124,6 +124,8 @@ func (r Request) BodyWith(set map[string]any) ([]byte, error) {
 	}
 	return canonicalFields(fields, nil), nil
 }
+
+var errNoBody = errors.New("a request's body is no object")
 
 // Prompt is the text that both ends prime their codec with: roles and texts in
 // order, one per line.

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -69,7 +68,7 @@ func (g *Gateway) order(r *http.Request, c *call, body []byte) (Order, delivery,
 	if err != nil {
 		return Order{}, d, err
 	}
-	if err := exactly(fields, &d); err != nil {
+	if err := tenbit.Exactly(fields, &d); err != nil {
 		return Order{}, d, mistyped(err)
 	}
 	if err := d.check(); err != nil {
@@ -111,7 +110,7 @@ func seedOf(req tenbit.Request) (int64, error) {
 	var body struct {
 		Seed int64 `json:"seed"`
 	}
-	if err := json.Unmarshal(req.Body, &body); err != nil {
+	if err := req.Read(&body); err != nil {
 		return 0, fmt.Errorf("read the seed: %w", err)
 	}
 	return body.Seed, nil

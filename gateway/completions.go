@@ -64,7 +64,7 @@ func readCompletion(body []byte) (in textRequest, err error) {
 	if in.fields, err = tenbit.ParseFields(body); err != nil {
 		return in, err
 	}
-	if err := exactly(in.fields, &in); err != nil {
+	if err := tenbit.Exactly(in.fields, &in); err != nil {
 		return in, mistyped(err)
 	}
 	in.n = 1

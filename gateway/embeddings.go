@@ -91,7 +91,7 @@ func (g *Gateway) readEmbedding(body []byte) (in embeddingRequest, err error) {
 	if err != nil {
 		return in, err
 	}
-	if err := exactly(fields, &in); err != nil {
+	if err := tenbit.Exactly(fields, &in); err != nil {
 		return in, mistyped(err)
 	}
 	var one string

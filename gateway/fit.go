@@ -171,7 +171,7 @@ func (f *form) retry(req tenbit.Request, a tenbit.Answer, cause error) (tenbit.R
 	var body struct {
 		Messages []json.RawMessage `json:"messages"`
 	}
-	if err := json.Unmarshal(req.Body, &body); err != nil {
+	if err := req.Read(&body); err != nil {
 		return req, fmt.Errorf("read a canonical request: %w", err)
 	}
 	set := map[string]any{"stop": nil, "logprobs": nil, "top_logprobs": nil}

@@ -75,7 +75,7 @@ type wanted struct {
 // tools only, the request returned offers no others.
 func formOf(req tenbit.Request, fields map[string]json.RawMessage) (*form, tenbit.Request, error) {
 	var in wanted
-	if err := exactly(fields, &in); err != nil {
+	if err := tenbit.Exactly(fields, &in); err != nil {
 		return nil, req, mistyped(err)
 	}
 	f := &form{logProbs: req.LogProbs, parallel: in.Parallel == nil || *in.Parallel, room: maxObjects}

@@ -55,7 +55,7 @@ func readResponse(body []byte) (in responseRequest, err error) {
 	if in.fields, err = tenbit.ParseFields(body); err != nil {
 		return in, err
 	}
-	if err := exactly(in.fields, &in); err != nil {
+	if err := tenbit.Exactly(in.fields, &in); err != nil {
 		return in, mistyped(err)
 	}
 	set := func(raw json.RawMessage) bool { return len(raw) > 0 && string(raw) != "null" }

@@ -23,7 +23,7 @@ func readParams(req tenbit.Request, s tenbit.Sampling) (params, error) {
 	var body struct {
 		Temperature *float64        `json:"temperature"`
 		TopP        *float64        `json:"top_p"`
-		Seed        *int64          `json:"seed"`
+		Seed        *tenbit.Integer `json:"seed"`
 		Stop        json.RawMessage `json:"stop"`
 		LogitBias   map[string]any  `json:"logit_bias"`
 		Messages    []struct {
@@ -31,7 +31,7 @@ func readParams(req tenbit.Request, s tenbit.Sampling) (params, error) {
 		} `json:"messages"`
 	}
 	if len(req.Body) > 0 {
-		if err := json.Unmarshal(req.Body, &body); err != nil {
+		if err := req.Read(&body); err != nil {
 			return params{}, &tenbit.RequestError{Msg: "We could not read the sampling parameters of your request."}
 		}
 	}
@@ -60,7 +60,7 @@ func readParams(req tenbit.Request, s tenbit.Sampling) (params, error) {
 		p.topP = uint64(*t * (1 << 16))
 	}
 	if s.Seed != nil {
-		body.Seed = s.Seed
+		body.Seed = (*tenbit.Integer)(s.Seed)
 	}
 	if body.Seed != nil {
 		p.seed = uint64(*body.Seed)

@@ -201,6 +201,9 @@ func TestSeedsAndTemperature(t *testing.T) {
 	if again := answer(t, m, ask("the", `,"temperature":0,"seed":7`), tenbit.Sampling{LogProbs: true}); cmp.Diff(greedy, again) != "" {
 		t.Errorf("greedy: %s", cmp.Diff(greedy, again))
 	}
+	if again := answer(t, m, ask("the", `,"Temperature":99,"seed":5.0`), tenbit.Sampling{LogProbs: true}); cmp.Diff(greedy, again) != "" {
+		t.Errorf("a name that is none: %s", cmp.Diff(greedy, again))
+	}
 	if again := answer(t, m, ask("the", `,"top_p":0`), sampled(1, 3)); cmp.Diff(greedy, again) != "" {
 		t.Errorf("top_p 0 is not greedy: %s", cmp.Diff(greedy, again))
 	}

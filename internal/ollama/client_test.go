@@ -206,6 +206,14 @@ func TestRequestIsConverted(t *testing.T) {
 				"options":{"num_predict":7,"num_thread":1,"num_ctx":2048,"temperature":0.25,"top_p":0.5,"presence_penalty":1,"seed":7,"stop":["x","y"]}}`,
 		},
 		{
+			"names that are none, and an integer with a point",
+			`{"model":"m","Temperature":99,"toolſ":[{"type":"function","function":{"name":"f"}}],"meſſages":[{"role":"user","content":"another question"}],"seed":5.0,
+				"messages":[{"role":"user","content":"attack at dawn"},{"role":"assistant","Content":"at noon","tool_callſ":[{"id":"a","function":{"name":"f"}}]}]}`,
+			ollama.Config{},
+			tenbit.Sampling{},
+			`{"model":"m","messages":[{"role":"user","content":"attack at dawn"},{"role":"assistant","content":""}],"stream":true,"truncate":false,"shift":false,"options":{"num_predict":4096,"seed":5}}`,
+		},
+		{
 			"most tokens", `{"model":"m","messages":[{"role":"user","content":"x"}],"max_tokens":500,"stop":"z","response_format":{"type":"json_object"}}`,
 			cfg,
 			tenbit.Sampling{LogProbs: true},

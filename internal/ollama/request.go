@@ -18,7 +18,7 @@ type fields struct {
 	TopP             *float64          `json:"top_p"`
 	PresencePenalty  *float64          `json:"presence_penalty"`
 	FrequencyPenalty *float64          `json:"frequency_penalty"`
-	Seed             *int64            `json:"seed"`
+	Seed             *tenbit.Integer   `json:"seed"`
 	Stop             stops             `json:"stop"`
 	LogProbs         bool              `json:"logprobs"`
 	TopLogProbs      int               `json:"top_logprobs"`
@@ -30,6 +30,15 @@ type fields struct {
 			Schema json.RawMessage `json:"schema"`
 		} `json:"json_schema"`
 	} `json:"response_format"`
+}
+
+// UnmarshalJSON reads a turn by the exact names of its fields, as the gateway does.
+func (m *message) UnmarshalJSON(b []byte) error {
+	fields, err := tenbit.ParseFields(b)
+	if err != nil {
+		return err
+	}
+	return tenbit.Exactly(fields, m)
 }
 
 // stops is a string or a list of them.
@@ -49,7 +58,7 @@ func (s *stops) UnmarshalJSON(b []byte) error {
 // error, but for forced tool calls: the gateway sees to them.
 func (c *Client) chatRequest(req tenbit.Request, s tenbit.Sampling) (*api.ChatRequest, error) {
 	var f fields
-	if err := json.Unmarshal(req.Body, &f); err != nil {
+	if err := req.Read(&f); err != nil {
 		return nil, &tenbit.RequestError{Msg: "The local model cannot read this request."}
 	}
 	if len(f.LogitBias) > 0 {
@@ -110,7 +119,7 @@ func (c *Client) options(f fields, maxTokens int, s tenbit.Sampling) map[string]
 	if s.Temperature != nil {
 		o["temperature"] = *s.Temperature
 	}
-	seed := f.Seed
+	seed := (*int64)(f.Seed)
 	if s.Seed != nil {
 		seed = s.Seed
 	}
