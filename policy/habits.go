@@ -26,7 +26,8 @@ const (
 	classes = 16
 	// trust is how many replies the shipped odds are worth.
 	trust = 2
-	// recent bounds a tally: older replies count for less.
+	// recent bounds a tally, and the kinds of answers behind one lead: older
+	// replies count for less.
 	recent = 1000
 )
 
@@ -85,8 +86,13 @@ func (h Habits) after(a tenbit.Ask, r tenbit.Reply) Habits {
 		count(&h.others[class(w[1], w[2])], r.Mode == tenbit.ModeSelect)
 	}
 	if r.Mode == tenbit.ModeAnswer {
-		k := &h.kinds[kindOf(a.Candidates[0].Answer)][kindOf(r.Answer)]
-		*k = min(*k+1, recent)
+		seen := &h.kinds[kindOf(a.Candidates[0].Answer)]
+		seen[kindOf(r.Answer)]++
+		if seen[KindNumber]+seen[KindLetter]+seen[KindText] > recent {
+			for i := range seen {
+				seen[i] /= 2
+			}
+		}
 	}
 	h.version = h.version*0x9e3779b97f4a7c15 + uint64(r.Mode) + 1
 	if h.version == 0 {

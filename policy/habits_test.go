@@ -67,3 +67,26 @@ func TestHabitsUnderAnyLimit(t *testing.T) {
 		}
 	}
 }
+
+// TestHabitsOfEveryKind: however long the answers go on to be of every kind,
+// they can be coded.
+func TestHabitsOfEveryKind(t *testing.T) {
+	l := NewLearner(codec.Default(), nil)
+	ask := tenbit.Ask{
+		Request: request(t, "What is it?"), Limit: 1000 * tenbit.Bit, Modes: allModes,
+		Candidates: []tenbit.Candidate{{Answer: "red", Votes: 5}},
+	}
+	m := l.Fresh(learnsHabits)
+	answers := []string{"137", "blue", "B"}
+	for n := range 4 * recent {
+		m = l.After(m, ask, tenbit.Reply{Mode: tenbit.ModeAnswer, Answer: answers[n%len(answers)]})
+		if n%500 != 0 {
+			continue
+		}
+		for _, a := range answers {
+			if _, err := newScene(m, ask).prove(tenbit.Reply{Mode: tenbit.ModeAnswer, Answer: a}); err != nil {
+				t.Fatalf("%q after %d replies: %v", a, n+1, err)
+			}
+		}
+	}
+}
