@@ -1,7 +1,6 @@
 package codec
 
 import (
-	"errors"
 	"fmt"
 	"sync"
 
@@ -13,6 +12,9 @@ const (
 	plainRaw  = 0
 	plainZstd = 1
 )
+
+// unsized bounds what the writer packs without naming its size, in bytes.
+const unsized = 255
 
 var zstdEncoder = sync.OnceValue(func() *zstd.Encoder {
 	e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBestCompression),
@@ -36,7 +38,7 @@ func ZstdCompress(p []byte) []byte {
 
 // ZstdDecompress is the inverse of [ZstdCompress]. It returns [ErrTooLong] when
 // the result would exceed maxLen bytes, before it allocates them, and
-// [ErrCorrupt] for anything ZstdCompress does not write.
+// [ErrCorrupt] for what is no zstd, or holds more than its header says.
 func ZstdDecompress(p []byte, maxLen int) ([]byte, error) {
 	if len(p) == 0 {
 		return nil, fmt.Errorf("plain payload is empty: %w", ErrCorrupt)
@@ -54,19 +56,32 @@ func ZstdDecompress(p []byte, maxLen int) ([]byte, error) {
 	}
 }
 
+// unzstd takes no more memory than the frame's header names, since a few bytes
+// can hold gigabytes.
 func unzstd(frame []byte, maxLen int) ([]byte, error) {
+	var h zstd.Header
+	if err := h.Decode(frame); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	size := uint64(unsized)
+	if h.HasFCS {
+		size = h.FrameContentSize
+		if size > uint64(maxLen) {
+			return nil, ErrTooLong
+		}
+	}
 	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-		zstd.WithDecoderMaxMemory(uint64(maxLen)+8<<20), zstd.WithDecoderMaxWindow(8<<20))
+		zstd.WithDecodeAllCapLimit(true), zstd.WithDecoderMaxWindow(8<<20))
 	if err != nil {
 		return nil, fmt.Errorf("open zstd: %w", err)
 	}
 	defer d.Close()
-	out, err := d.DecodeAll(frame, nil)
-	switch {
-	case errors.Is(err, zstd.ErrDecoderSizeExceeded), errors.Is(err, zstd.ErrWindowSizeExceeded), err == nil && len(out) > maxLen:
-		return nil, ErrTooLong
-	case err != nil:
+	out, err := d.DecodeAll(frame, make([]byte, 0, size))
+	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	if len(out) > maxLen {
+		return nil, ErrTooLong
 	}
 	return out, nil
 }

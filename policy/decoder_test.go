@@ -179,6 +179,29 @@ func TestTenBits(t *testing.T) {
 	}
 }
 
+// TestPlainIsBoundedByTheGrant: what few bits unpack to with zstd is as long as
+// what they decode to with the model, at both ends.
+func TestPlainIsBoundedByTheGrant(t *testing.T) {
+	ask := tenbit.Ask{Request: request(t, "Why?"), Limit: MaxText * tenbit.Bit, Modes: tenbit.Modes(tenbit.ModePlain)}
+	long := tenbit.Reply{Mode: tenbit.ModePlain, Message: message(strings.Repeat("y", MaxText)), Finish: tenbit.FinishStop}
+	c, err := newScene(nil, ask).prove(long)
+	if err != nil || c.bits > 10_000*tenbit.Bit {
+		t.Fatalf("a large grant: %v bits, %v", c.bits, err)
+	}
+	ask.Limit = 10_000 * tenbit.Bit
+	if _, err := newScene(nil, ask).prove(long); !errors.Is(err, ErrOverLimit) {
+		t.Errorf("the origin: got %v, want %v", err, ErrOverLimit)
+	}
+	d := NewDecoder(nil, ask)
+	err = d.Feed(c.bytes)
+	if err == nil {
+		_, err = d.Finish(c.digest)
+	}
+	if !errors.Is(err, codec.ErrTooLong) {
+		t.Errorf("the edge: got %v, want %v", err, codec.ErrTooLong)
+	}
+}
+
 // FuzzDecoder: any bytes are an error or a reply that costs no more than the
 // grant and encodes to the same bytes.
 func FuzzDecoder(f *testing.F) {

@@ -26,9 +26,14 @@ func (s *scene) codePlain(c coder, r tenbit.Reply) (tenbit.Reply, error) {
 	if r.Cut {
 		return r, errors.New("a plain reply is never cut")
 	}
+	most := s.maxText() + 3*binary.MaxVarintLen32
 	var packed []byte
 	if _, writes := c.(writer); writes {
-		packed = codec.ZstdCompress(join(f, r.Message))
+		raw := join(f, r.Message)
+		if len(raw) > most {
+			return r, ErrOverLimit
+		}
+		packed = codec.ZstdCompress(raw)
 	}
 	n, err := codeLength(c, len(packed))
 	if err != nil {
@@ -46,7 +51,7 @@ func (s *scene) codePlain(c coder, r tenbit.Reply) (tenbit.Reply, error) {
 			packed = append(packed, b)
 		}
 	}
-	raw, err := codec.ZstdDecompress(packed, MaxText+3*binary.MaxVarintLen32)
+	raw, err := codec.ZstdDecompress(packed, most)
 	if err != nil {
 		return r, err
 	}

@@ -208,8 +208,7 @@ func (a ask) unpack(k kit) (tenbit.Ask, error) {
 
 // splitTexts reads texts that went through zstd.
 func (a ask) splitTexts(t *tenbit.Ask) error {
-	// The floor leaves room for zstd's window; splitTexts holds the size.
-	p, err := codec.ZstdDecompress(a.payload, max(a.size+binary.MaxVarintLen64*a.count(), 1<<20))
+	p, err := codec.ZstdDecompress(a.payload, a.size+binary.MaxVarintLen64*a.count())
 	if err != nil {
 		return err
 	}

@@ -1,8 +1,10 @@
 package link
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -10,6 +12,7 @@ import (
 	"tenbit/codec"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/zstd"
 )
 
 // newAsk makes an ask with a question of its own.
@@ -104,6 +107,37 @@ func TestTextsAreCoded(t *testing.T) {
 	}
 	if coded.shape&shapeCoded == 0 || len(coded.payload) >= len(plain.payload) {
 		t.Errorf("got %d bytes with the model, %d without", len(coded.payload), len(plain.payload))
+	}
+}
+
+// TestTextsThatUnpackToMore: an ask takes the memory that it names, whatever
+// its zstd holds.
+func TestTextsThatUnpackToMore(t *testing.T) {
+	var sized, unsized bytes.Buffer
+	sized.Write(codec.ZstdCompress(make([]byte, 8<<20)))
+	unsized.WriteByte(1) // the form of zstd
+	w, err := zstd.NewWriter(&unsized, zstd.WithEncoderCRC(false), zstd.WithWindowSize(1<<20))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(make([]byte, 8<<20)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, payload := range map[string][]byte{"says so": sized.Bytes(), "doesn't": unsized.Bytes()} {
+		a := ask{size: 40, payload: payload}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := a.unpack(kit{})
+		runtime.ReadMemStats(&after)
+		if err == nil || errors.Is(err, errDigest) {
+			t.Errorf("%s: got %v", name, err)
+		}
+		if got := after.TotalAlloc - before.TotalAlloc; got > 1<<20 {
+			t.Errorf("%s: %d bytes of payload take %d", name, len(payload), got)
+		}
 	}
 }
 
