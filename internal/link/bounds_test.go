@@ -147,6 +147,11 @@ func TestRepeatedID(t *testing.T) {
 	if e.bytes != 0 || e.active != 0 || e.keeping != sum(e.kept) || len(e.replies) > 2*idsPerReply {
 		t.Errorf("the edge holds %d bytes, %d active, keeps %d bytes of %d replies", e.bytes, e.active, e.keeping, len(e.replies))
 	}
+	for _, r := range e.kept { // what isn't counted isn't held
+		if d := cmp.Diff(tenbit.Reply{}, r.sent.Reply); d != "" || r.gone != (r.buf == nil) {
+			t.Errorf("a reply that is kept (gone: %v) holds its text\n%s", r.gone, d)
+		}
+	}
 }
 
 func sum(kept []*reply) (n int64) {

@@ -34,7 +34,7 @@ type reply struct {
 	wired     int         // how much of it left, at most
 	frozen    bool        // the outcome is set
 	finished  bool        // and settled
-	sent      tenbit.Sent // when code is 0
+	sent      tenbit.Sent // when code is 0; without the Reply, whose bytes are in buf
 	code      Code
 	spent     tenbit.Bits
 	followers int
@@ -96,6 +96,7 @@ var errBusy = errors.New("edge holds too many bytes")
 func (r *reply) freeze(sent tenbit.Sent, code Code) tenbit.Bits {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	sent.Reply = tenbit.Reply{}
 	r.sent, r.code, r.frozen = sent, code, true
 	r.spent = sent.Bits
 	if r.shift > 0 {
