@@ -77,7 +77,7 @@ func (f *follower) ask(ctx, made context.Context, r *reply, a ask, size int64) {
 	}
 	e.leave(size)
 	e.strike(r) // it may be asked again
-	s.charge(made, r, t.ID+"/"+code.String())
+	s.charge(made, r, tenant, t.ID+"/"+code.String())
 	r.freeze(tenbit.Sent{}, code)
 	r.finish()
 	f.follow(ctx, r, 0)

@@ -9,6 +9,7 @@ import (
 
 	"tenbit"
 
+	"github.com/coder/websocket"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -17,6 +18,7 @@ type ledger struct {
 	mu      sync.Mutex // guards all below
 	left    tenbit.Bits
 	settled []settled
+	payers  []tenbit.Tenant // of the reservations
 	down    bool
 }
 
@@ -31,6 +33,7 @@ func (l *ledger) Reserve(_ context.Context, tenant tenbit.Tenant, id string, wan
 	if l.down {
 		return tenbit.Hold{}, tenbit.ErrLedgerDown
 	}
+	l.payers = append(l.payers, tenant)
 	got := min(want, l.left)
 	if got <= 0 {
 		return tenbit.Hold{}, tenbit.ErrOverBudget
@@ -116,6 +119,59 @@ func TestLedgerDown(t *testing.T) {
 	_, err := c.Escalate(t.Context(), newAsk(t, testID(1), "Say it."))
 	if !errors.Is(err, tenbit.ErrUnavailable) || h.count() != 0 {
 		t.Errorf("got %v, %d replies made", err, h.count())
+	}
+}
+
+// TestRefusalsArePaidAlike: a reply and a refusal are on the same account, which
+// the tenant has a share in, not on the edge's as it was configured.
+func TestRefusalsArePaidAlike(t *testing.T) {
+	for _, code := range []Code{0, CodeMismatch, CodeBadRequest, CodeNeedDraft} {
+		t.Run(code.String(), func(t *testing.T) {
+			led := &ledger{left: 1 << 40}
+			o := newOrigin(t, &echo{say: answer("yes")}, func(s *ServerConfig) {
+				s.Ledger = led
+				s.Account = func(edge string, tn tenbit.TenantID) tenbit.Tenant {
+					return tenbit.Tenant{ID: tenbit.TenantID(edge), Above: []tenbit.Pool{{ID: "s:" + string(tn)}}}
+				}
+			})
+			conn := rawEdge(t, o)
+			exchange := func(fr frame) frame {
+				t.Helper()
+				if err := conn.Write(t.Context(), websocket.MessageBinary, fr.append(nil)); err != nil {
+					t.Fatal(err)
+				}
+				_, p, err := conn.Read(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				back, err := parseFrame(p)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return back
+			}
+			a, err := packAsk(newAsk(t, testID(1), "Say it."), kit{key: exchange(hello{version: Version, modes: 0x1ff}).(ack).key})
+			if err != nil {
+				t.Fatal(err)
+			}
+			a.stream, a.tenant = 1, "deck"
+			switch code {
+			case CodeMismatch:
+				a.digest[0]++
+			case CodeBadRequest:
+				a.payload = []byte{9}
+			case CodeNeedDraft:
+				a.shape |= shapeTwin
+			}
+			fail, failed := exchange(a).(failure)
+			if failed != (code != 0) || fail.code != code {
+				t.Fatalf("got code %v, want %v", fail.code, code)
+			}
+			want := []tenbit.Tenant{{ID: "ship", Above: []tenbit.Pool{{ID: "s:ship/deck"}}}}
+			if d := cmp.Diff(want, led.payers); d != "" {
+				t.Error(d)
+			}
+		})
 	}
 }
 

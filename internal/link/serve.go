@@ -58,11 +58,7 @@ func (s *Server) reserve(ctx context.Context, r *reply, a *tenbit.Ask) (tenbit.H
 		r.begin(a.Limit, 0)
 		return tenbit.Hold{}, nil
 	}
-	payer := r.edge.Tenant
-	if s.cfg.Account != nil {
-		payer = s.cfg.Account(r.edge.Name, a.Tenant)
-	}
-	hold, err := s.cfg.Ledger.Reserve(ctx, payer, r.edge.Name+"/"+a.ID, a.Limit)
+	hold, err := s.cfg.Ledger.Reserve(ctx, s.payer(r, a.Tenant), r.edge.Name+"/"+a.ID, a.Limit)
 	if err != nil {
 		return tenbit.Hold{}, fmt.Errorf("reserve: %w", err)
 	}
@@ -83,16 +79,24 @@ func (s *Server) reserve(ctx context.Context, r *reply, a *tenbit.Ask) (tenbit.H
 	return hold, nil
 }
 
+// payer is whose account an ask of the edge's tenant is charged to.
+func (s *Server) payer(r *reply, t tenbit.TenantID) tenbit.Tenant {
+	if s.cfg.Account != nil {
+		return s.cfg.Account(r.edge.Name, t)
+	}
+	return r.edge.Tenant
+}
+
 // charge books what a refusal says, where the ledger has that much. A refused ask
 // may come again under its id, so the hold has one of its own.
-func (s *Server) charge(ctx context.Context, r *reply, id string) {
+func (s *Server) charge(ctx context.Context, r *reply, t tenbit.TenantID, id string) {
 	if s.cfg.Ledger == nil {
 		r.begin(ErrorPrice, 0)
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 	defer cancel()
-	hold, err := s.cfg.Ledger.Reserve(ctx, r.edge.Tenant, r.edge.Name+"/"+id, ErrorPrice)
+	hold, err := s.cfg.Ledger.Reserve(ctx, s.payer(r, t), r.edge.Name+"/"+id, ErrorPrice)
 	if err == nil {
 		r.begin(hold.Granted, 0)
 		err = s.cfg.Ledger.Settle(ctx, hold, hold.Granted)
