@@ -97,6 +97,24 @@ func TestRedisHoldsExpire(t *testing.T) {
 	}
 }
 
+// A journal that keeps entries for longer than there has been a clock keeps all.
+func TestRedisJournalForever(t *testing.T) {
+	addr := redistest.Start(t)
+	l := NewRedis(RedisOptions{Client: redis.NewClient(patient(addr)), Timeout: busy, Keep: 100 * 365 * 24 * time.Hour})
+	defer l.Close()
+	a := tenant("a", 10)
+	h, err := l.Reserve(t.Context(), a, "1", bits(4))
+	if err == nil {
+		err = l.Settle(t.Context(), h, bits(1))
+	}
+	if err := errors.Join(err, l.Ready(t.Context())); err != nil { // tidies up
+		t.Fatal(err)
+	}
+	if audit := agrees(t, l); audit.Entries != 2 {
+		t.Errorf("got %d entries, want 2", audit.Entries)
+	}
+}
+
 // A server without AOF is flagged, one with it is not.
 func TestDurable(t *testing.T) {
 	addr := redistest.Start(t)

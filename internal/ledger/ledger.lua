@@ -95,7 +95,7 @@ end
 
 -- trim sums up entries that are too old.
 local function trim()
-  local old, sums = call('XRANGE', LOG, '-', int(now - keep), 'COUNT', many), {}
+  local old, sums = call('XRANGE', LOG, '-', int(math.max(now - keep, 0)), 'COUNT', many), {}
   if #old == 0 then return end
   local since
   for _, e in ipairs(old) do
