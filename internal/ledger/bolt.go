@@ -243,10 +243,9 @@ func amountOf(val []byte) (a tenbit.Amount, err error) {
 // fails: expired holds may have been charged.
 func (b *Bolt) step(f func(*book, time.Time) error) error {
 	b.mu.Lock()
-	if b.failed != nil || b.closed {
-		err := b.failed
+	if err := b.down(); err != nil {
 		b.mu.Unlock()
-		return fmt.Errorf("%w: %w", tenbit.ErrLedgerDown, errors.Join(err, errClosed))
+		return err
 	}
 	result := f(b.book, time.Now())
 	last := b.batch
@@ -256,6 +255,15 @@ func (b *Bolt) step(f func(*book, time.Time) error) error {
 		return fmt.Errorf("%w: %w", tenbit.ErrLedgerDown, last.err)
 	}
 	return result
+}
+
+// down is why nothing can be written any more, nil where it can: a movement would
+// be queued for nobody. b.mu is held.
+func (b *Bolt) down() error {
+	if b.failed == nil && !b.closed {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", tenbit.ErrLedgerDown, errors.Join(b.failed, errClosed))
 }
 
 var errClosed = errors.New("the file is closed or cannot be written")
@@ -275,20 +283,26 @@ func (b *Bolt) Settle(_ context.Context, h tenbit.Hold, spent tenbit.Amount) err
 	return b.step(func(bk *book, now time.Time) error { return bk.settle(h, spent, now) })
 }
 
-// Left is [Memory.Left].
+// Left is [Memory.Left]. Errors wrap [tenbit.ErrLedgerDown].
 func (b *Bolt) Left(_ context.Context, t tenbit.Tenant) (tenbit.Bits, time.Time, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if err := b.down(); err != nil {
+		return 0, time.Time{}, err
+	}
 	left, at := b.book.leftNow(t, time.Now())
-	return left, at, b.failed
+	return left, at, nil
 }
 
-// Spent is [Memory.Spent].
+// Spent is [Memory.Spent]. Errors wrap [tenbit.ErrLedgerDown].
 func (b *Bolt) Spent(_ context.Context, t tenbit.TenantID) (tenbit.Bits, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if err := b.down(); err != nil {
+		return 0, err
+	}
 	b.book.tick(time.Now())
-	return b.book.account(AccountOf(t)).spent.Bits(), b.failed
+	return b.book.account(AccountOf(t)).spent.Bits(), nil
 }
 
 // Reset is [Memory.Reset], durable.
@@ -304,8 +318,8 @@ func (b *Bolt) Reset(_ context.Context, accounts ...string) error {
 func (b *Bolt) Ready(context.Context) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.failed != nil {
-		return fmt.Errorf("ledger: %w", b.failed)
+	if err := b.down(); err != nil {
+		return fmt.Errorf("ledger: %w", err)
 	}
 	return nil
 }

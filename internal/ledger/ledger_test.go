@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -250,6 +251,53 @@ func TestBoltRestart(t *testing.T) {
 	}
 	defer b.Close()
 	check(t, b, a, 4, 1)
+}
+
+// A ledger that is closed says so, also where a hold has expired since.
+func TestClosed(t *testing.T) {
+	open := map[string]func(t *testing.T) store{
+		"bolt": func(t *testing.T) store {
+			b, err := OpenBolt(filepath.Join(t.TempDir(), "ledger"), 0, time.Minute)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return b
+		},
+		"redis": func(*testing.T) store {
+			return NewRedis(RedisOptions{Client: redis.NewClient(&redis.Options{Dialer: func(context.Context, string, string) (net.Conn, error) {
+				return nil, errors.New("nobody is there")
+			}})})
+		},
+	}
+	for name, open := range open {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l, a := open(t), tenant("a", 10)
+				_, _ = l.Reserve(t.Context(), a, "1", bits(4)) // where it can
+				if err := l.Close(); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Hour) // synctest's clock
+				down := func(what string, err error) {
+					t.Helper()
+					if !errors.Is(err, tenbit.ErrLedgerDown) {
+						t.Errorf("%s: got %v, want %v", what, err, tenbit.ErrLedgerDown)
+					}
+				}
+				_, _, err := l.Left(t.Context(), a)
+				down("left", err)
+				_, err = l.Spent(t.Context(), a.ID)
+				down("spent", err)
+				_, err = l.Reserve(t.Context(), a, "2", bits(4))
+				down("reserve", err)
+				down("settle", l.Settle(t.Context(), tenbit.Hold{ID: "1", Tenant: a.ID, Granted: 4}, bits(1)))
+				down("reset", l.Reset(t.Context(), AccountOf(a.ID)))
+				down("ready", l.Ready(t.Context()))
+				_, err = l.State(t.Context())
+				down("state", err)
+			})
+		})
+	}
 }
 
 // An expired hold is charged in full, and a settlement that comes later fails.
