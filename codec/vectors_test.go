@@ -1,8 +1,10 @@
 package codec
 
 import (
+	"bytes"
 	"encoding/json"
 	"flag"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,6 +30,11 @@ func vectors() []vector {
 	essay := []byte("## Why bread rises\n\n1. **Yeast** eats sugar and gives off carbon dioxide.\n2. **Gluten** holds the gas.\n\nTo bake it, heat the oven to 220\u00b0C.")
 	code := []byte("```python\ndef add(a, b):\n    return a + b\n\n\nprint(add(2, 40))  # 42\n```\n")
 	many := prose(6000, 10)
+	noise := make([]byte, 64)
+	rng := rand.New(rand.NewPCG(1, 1))
+	for i := range noise {
+		noise[i] = byte(rng.Uint32())
+	}
 	return []vector{
 		{Name: "empty"},
 		{Name: "one byte", Text: []byte("7")},
@@ -41,6 +48,8 @@ func vectors() []vector {
 		{Name: "emoji", Text: []byte("\U0001f600 na\u00efve \u4f60\u597d")},
 		{Name: "not UTF-8", Text: []byte("\xff\x00\xfe\xc3(\x80 and \xe2\x82 then text that goes on a little")},
 		{Name: "long", Context: [][]byte{prompt}, Text: many},
+		{Name: "zstd without a size", Text: bytes.Repeat([]byte("-"), 200)},
+		{Name: "zstd with a size", Text: bytes.Repeat(noise, 8)},
 	}
 }
 

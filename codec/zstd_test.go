@@ -28,6 +28,12 @@ func TestZstdLimit(t *testing.T) {
 			if n == 0 {
 				continue
 			}
+			if z[0] == plainZstd { // as docs/codec.md has it
+				var h zstd.Header
+				if err := h.Decode(z[1:]); err != nil || h.HasFCS != (n > unsized) || h.HasCheckSum {
+					t.Errorf("%s, %d bytes: size %v, checksum %v, %v", name, n, h.HasFCS, h.HasCheckSum, err)
+				}
+			}
 			if got, err := ZstdDecompress(z, n-1); !errors.Is(err, ErrTooLong) {
 				t.Errorf("%s, %d bytes of %d: got %d bytes, %v", name, n-1, n, len(got), err)
 			}
