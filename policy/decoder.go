@@ -158,7 +158,7 @@ func (d *Decoder) step() error {
 				d.stage = atMessage
 				continue
 			}
-			d.pred = s.predictor()
+			d.pred = s.last()
 			d.stage = atText
 		case atText:
 			if err := d.stepText(); err != nil {

@@ -197,6 +197,44 @@ func (f modelFunc) Complete(ctx context.Context, r tenbit.Request, s tenbit.Samp
 
 // TestServeBroken: a stream that breaks upstream is an error after what was
 // sent, its bits are counted, and the edge never gets a digest for it.
+// primings counts how often a model is primed.
+type primings struct {
+	codec.Model
+	n int
+}
+
+func (m *primings) Predictor(context ...[]byte) codec.Predictor {
+	m.n++
+	return m.Model.Predictor(context...)
+}
+
+// TestStreamsHoldNoSpare: the prompt is read once at each end, and what was made
+// of it lies nowhere but in the predictors that go on with it.
+func TestStreamsHoldNoSpare(t *testing.T) {
+	ask := tenbit.Ask{Request: request(t, "Why is the sea salt?"), Limit: 10_000 * tenbit.Bit, Modes: allModes, Stream: true}
+	here, there := &primings{Model: codec.Default()}, &primings{Model: codec.Default()}
+	d := NewDecoder(there, ask)
+	st := newStream(newScene(here, ask), d.Feed)
+	for range 8 {
+		if err := st.write("Rivers carry salt to the sea, and rain leaves it there. "); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if st.scene.ready != nil || st.pred == nil || st.mirror.pred == nil || here.n != 1 {
+		t.Errorf("the origin: primed %d times, a spare one: %v", here.n, st.scene.ready != nil)
+	}
+	if d.scene.ready != nil || d.pred == nil || there.n != 1 {
+		t.Errorf("the edge: primed %d times, a spare one: %v", there.n, d.scene.ready != nil)
+	}
+	sent, err := st.finish(tenbit.FinishStop)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Finish(sent.Digest); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestServeBroken(t *testing.T) {
 	ask := tenbit.Ask{Request: request(t, "Tell me about rivers."), Limit: 1e6, Modes: allModes, Stream: true}
 	for _, tt := range []struct {

@@ -43,7 +43,7 @@ type scene struct {
 	habits *Habits // nil: as shipped
 	first  int     // the first candidate that select can name
 
-	ready codec.Predictor // primed by the contexts, to be forked
+	ready codec.Predictor // primed by the contexts, to be forked or taken
 }
 
 // newScene prepares a reply to ask. Without a model, full is off.
@@ -78,10 +78,19 @@ func (s *scene) maxText() int {
 
 // predictor is one for a new text, primed once.
 func (s *scene) predictor() codec.Predictor {
-	if s.ready == nil {
-		s.ready = s.model.Predictor(contexts(s.ask)...)
+	p := s.last()
+	s.ready = p
+	return codec.Fork(p)
+}
+
+// last is predictor without a copy, for what is likely to be the last text: a
+// stream holds its predictors, of megabytes each, for as long as it lasts.
+func (s *scene) last() codec.Predictor {
+	p := s.ready
+	if s.ready = nil; p == nil {
+		p = s.model.Predictor(contexts(s.ask)...)
 	}
-	return codec.Fork(s.ready)
+	return p
 }
 
 // primed is predictor where there is a model, else nil.

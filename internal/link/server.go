@@ -82,7 +82,7 @@ type ServerConfig struct {
 
 	MaxStreams int           // requests at a time, 0: 64
 	MaxConns   int           // connections, 0: 8
-	MaxBytes   int64         // texts and replies in memory, 0: 64 MiB
+	MaxBytes   int64         // texts and replies in memory, without the model's states (docs/link.md), 0: 64 MiB
 	Keep       int           // finished replies kept for a resume, 0: 256
 	KeepBytes  int64         // their bytes, 0: 16 MiB
 	KeepFor    time.Duration // their age, 0: 2 min
