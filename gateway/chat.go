@@ -108,12 +108,12 @@ func (d *delivery) includeUsage() bool { return d.Options != nil && d.Options.In
 // seedOf is the seed that a request names.
 func seedOf(req tenbit.Request) (int64, error) {
 	var body struct {
-		Seed int64 `json:"seed"`
+		Seed tenbit.Integer `json:"seed"`
 	}
 	if err := req.Read(&body); err != nil {
 		return 0, fmt.Errorf("read the seed: %w", err)
 	}
-	return body.Seed, nil
+	return int64(body.Seed), nil
 }
 
 // limit applies the sender's own limits, which only ever narrow the tenant's.

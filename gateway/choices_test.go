@@ -119,11 +119,15 @@ func TestTheServersTime(t *testing.T) {
 		{later{tenbit.ErrUnavailable}, 503, "7", ""},
 		{tenbit.ErrUnavailable, 502, "", ""},
 		{fmt.Errorf("no such model"), 502, "", "false"},
+		{tenbit.ErrTooLong, 400, "", ""},
 	} {
 		b := open(t, fake.NewModel(func(fake.Call) fake.Reply { return fake.Fails(tt.err) }), nil, localOnly)
 		got := b.chat(t, "The sea?", "")
 		if got.status != tt.status || got.header.Get("Retry-After") != tt.after || got.header.Get("X-Should-Retry") != tt.shouldRetry {
 			t.Errorf("%v: got %d %v", tt.err, got.status, got.header)
+		}
+		if tt.status == 400 && got.err.Code != "context_length_exceeded" {
+			t.Errorf("%v: got %s", tt.err, got.body)
 		}
 	}
 }

@@ -117,6 +117,8 @@ func classed(err error) *Error {
 		return invalid(bad.Param, bad.Code, bad.Msg)
 	case errors.As(err, new(*panicked)):
 		return &Error{Status: http.StatusInternalServerError, Type: "server_error", Code: "internal_error", Msg: "The gateway failed on this request.", NoRetry: true}
+	case errors.Is(err, tenbit.ErrTooLong):
+		return invalid("messages", "context_length_exceeded", "This conversation is longer than the model's context.")
 	case errors.Is(err, tenbit.ErrRejected):
 		return invalid("", "model_rejected", "The model does not take this request: something in it is not supported, or it is too long.")
 	case errors.Is(err, tenbit.ErrOverBudget):

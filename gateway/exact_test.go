@@ -19,7 +19,7 @@ func TestARepairAsksTheSame(t *testing.T) {
 		return fake.Text("It is wet.")
 	})
 	b := open(t, local, fake.Says(""), func(g *gateway.Gateway, _ *tenbit.Tenant) { g.Remote = nil })
-	_, body := b.post(t, `{"model":"tenbit","n":2,"seed":7,"ſeed":70,"response_format":{"type":"json_object"},
+	_, body := b.post(t, `{"model":"tenbit","n":2,"seed":7.0,"ſeed":70,"response_format":{"type":"json_object"},
 		"messages":[{"role":"user","content":"The sea?"}],"meſſages":[{"role":"user","content":"The moon?"}]}`)
 	repairs, seeds := 0, 0
 	for _, c := range local.Calls() {

@@ -21,7 +21,10 @@ func spread(o Order, n int) ([]Order, error) {
 	if n <= 1 {
 		return []Order{o}, nil
 	}
-	seed, _ := seedOf(o.Request)
+	seed, err := seedOf(o.Request)
+	if err != nil {
+		return nil, err
+	}
 	o.MaxBits /= tenbit.Bits(n)
 	out := make([]Order, n)
 	for i := range out {
@@ -30,7 +33,6 @@ func spread(o Order, n int) ([]Order, error) {
 			set["seed"] = seed + int64(i)
 		}
 		out[i] = o
-		var err error
 		if out[i].Request, err = o.Request.With(set); err != nil {
 			return nil, err
 		}

@@ -195,8 +195,6 @@ func (f modelFunc) Complete(ctx context.Context, r tenbit.Request, s tenbit.Samp
 	return f(ctx, r, s)
 }
 
-// TestServeBroken: a stream that breaks upstream is an error after what was
-// sent, its bits are counted, and the edge never gets a digest for it.
 // primings counts how often a model is primed.
 type primings struct {
 	codec.Model
@@ -235,6 +233,8 @@ func TestStreamsHoldNoSpare(t *testing.T) {
 	}
 }
 
+// TestServeBroken: a stream that breaks upstream is an error after what was
+// sent, its bits are counted, and the edge never gets a digest for it.
 func TestServeBroken(t *testing.T) {
 	ask := tenbit.Ask{Request: request(t, "Tell me about rivers."), Limit: 1e6, Modes: allModes, Stream: true}
 	for _, tt := range []struct {
