@@ -2,6 +2,7 @@ package test
 
 import (
 	"regexp"
+	"strconv"
 	"testing"
 )
 
@@ -18,6 +19,11 @@ func TestTheDemo(t *testing.T) {
 		}
 		if rows[2][4] == "0" || rows[3][4] == "0" {
 			t.Errorf("no bytes crossed the wire:\n%s", out)
+		}
+		for _, r := range rows[2:] { // six questions take the link less without TLS
+			if down, _ := strconv.Atoi(r[5]); down < 1000 {
+				t.Errorf("%s: %d bytes down, want the handshake of TLS among them", r[1], down)
+			}
 		}
 		for j, r := range rows {
 			if i == 1 && (r[2] != first[j][2] || r[3] != first[j][3]) {

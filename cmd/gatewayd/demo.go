@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"syscall"
 	"time"
 
@@ -89,6 +90,7 @@ type deployment struct {
 	edge         string // addresses
 	small, large string
 	plain        *plainHTTPS // the large model alone, over HTTPS
+	dir          string      // of the certificate that both far sides serve with
 	cancel       context.CancelFunc
 	ended        []chan error
 }
@@ -100,8 +102,18 @@ func deploy(ctx context.Context, o demoOptions) (*deployment, error) {
 	log := slog.New(slog.DiscardHandler)
 	budget := config.Budget{Windows: []config.Window{{Bits: 1e9, Per: 24 * time.Hour}}, PerRequest: 1e5}
 
+	var files config.TLS
+	var err error
+	if d.dir, err = os.MkdirTemp("", "tenbit-demo-"); err == nil {
+		files, err = ownCertificate(d.dir)
+	}
+	if err != nil {
+		return nil, errors.Join(err, d.stop())
+	}
+
 	oc := config.DefaultOrigin()
 	oc.Listen, oc.Admin.Listen, oc.Auth.Secret, oc.Ledger.Kind = loopback, loopback, config.Secret(secret), "memory"
+	oc.TLS = files
 	oc.Large.Kind, oc.Large.Model = "embedded", "large"
 	oc.Edges = []config.Peer{{ID: "demo-edge", Keys: []config.Key{{Hash: gateway.HashKey([]byte(secret), token)}}, Budget: budget}}
 	origin, err := d.start(ctx, func() (*role, error) { return wireOrigin(oc, log) })
@@ -125,10 +137,10 @@ func deploy(ctx context.Context, o demoOptions) (*deployment, error) {
 	if d.large, err = d.start(ctx, func() (*role, error) { return wireEdge(alone, log) }); err != nil {
 		return nil, errors.Join(err, d.stop())
 	}
-	if d.plain, err = servePlainHTTPS(d.large); err != nil {
+	if d.plain, err = servePlainHTTPS(d.large, files); err != nil {
 		return nil, errors.Join(err, d.stop())
 	}
-	ec.Remote.Kind, ec.Remote.URL, ec.Remote.Token = "origin", "ws://"+origin+linkPath, config.Secret(token)
+	ec.Remote.Kind, ec.Remote.URL, ec.Remote.Token, ec.Remote.CA = "origin", "wss://"+origin+linkPath, config.Secret(token), files.Cert
 	d.edge, err = d.start(ctx, func() (*role, error) { return wireEdge(ec, log) })
 	if errors.Is(err, syscall.EADDRINUSE) { // an edge may be serving already
 		ec.Listen = loopback
@@ -161,7 +173,7 @@ func (d *deployment) start(ctx context.Context, wire func() (*role, error)) (str
 	}
 }
 
-// stop ends all servers and waits for them.
+// stop ends all servers, waits for them and leaves no file.
 func (d *deployment) stop() error {
 	d.cancel()
 	var err error
@@ -170,6 +182,9 @@ func (d *deployment) stop() error {
 	}
 	for _, e := range d.ended {
 		err = errors.Join(err, <-e)
+	}
+	if d.dir != "" {
+		err = errors.Join(err, os.RemoveAll(d.dir))
 	}
 	return err
 }

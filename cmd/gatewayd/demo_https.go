@@ -4,19 +4,27 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"log/slog"
+	"maps"
 	"math/big"
 	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"time"
+
+	"tenbit/internal/config"
 )
 
-// plainHTTPS is what everybody has today: the large model's API over HTTPS. It
-// counts every byte of its connections, TLS included.
+// plainHTTPS is what everybody has today: the large model's API over HTTPS, on
+// one connection as the link. It counts every byte of that, TLS included.
 type plainHTTPS struct {
 	server   *http.Server
 	client   *http.Client
@@ -24,9 +32,14 @@ type plainHTTPS struct {
 	up, down atomic.Int64
 }
 
-// servePlainHTTPS puts HTTPS, with a certificate of its own, before an address.
-func servePlainHTTPS(behind string) (*plainHTTPS, error) {
-	cert, pool, err := ownCertificate()
+// servePlainHTTPS puts HTTPS before an address and takes out of its answers what
+// no other API says.
+func servePlainHTTPS(behind string, files config.TLS) (*plainHTTPS, error) {
+	served, err := serverTLS(files, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, err
+	}
+	met, err := clientTLS(config.Remote{CA: files.Cert})
 	if err != nil {
 		return nil, err
 	}
@@ -34,13 +47,14 @@ func servePlainHTTPS(behind string) (*plainHTTPS, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &plainHTTPS{url: "https://" + ln.Addr().String()}
-	p.server = &http.Server{
-		Handler:           httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: behind}),
-		TLSConfig:         &tls.Config{Certificates: []tls.Certificate{cert}},
-		ReadHeaderTimeout: 10 * time.Second,
+	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: behind})
+	proxy.ModifyResponse = func(res *http.Response) error {
+		maps.DeleteFunc(res.Header, func(name string, _ []string) bool { return strings.HasPrefix(name, "X-Tenbit-") })
+		return nil
 	}
-	p.client = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, MaxIdleConnsPerHost: 8}}
+	p := &plainHTTPS{url: "https://" + ln.Addr().String()}
+	p.server = &http.Server{Handler: proxy, TLSConfig: served, ReadHeaderTimeout: 10 * time.Second}
+	p.client = &http.Client{Transport: &http.Transport{TLSClientConfig: met}}
 	go func() { _ = p.server.ServeTLS(&countingListener{ln, p}, "", "") }() // ends with close
 	return p, nil
 }
@@ -81,26 +95,29 @@ func (c *countingConn) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// ownCertificate makes a certificate for loopback that lasts for a day.
-func ownCertificate() (tls.Certificate, *x509.CertPool, error) {
+// ownCertificate writes a certificate for loopback that lasts for a day, and its
+// key, into a directory.
+func ownCertificate(dir string) (files config.TLS, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return tls.Certificate{}, nil, err
+		return files, err
 	}
 	now := time.Now()
 	t := &x509.Certificate{
 		SerialNumber: big.NewInt(now.UnixNano()), NotBefore: now.Add(-time.Hour), NotAfter: now.Add(24 * time.Hour),
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
 	}
-	der, err := x509.CreateCertificate(rand.Reader, t, t, &key.PublicKey, key)
+	cert, err := x509.CreateCertificate(rand.Reader, t, t, &key.PublicKey, key)
 	if err != nil {
-		return tls.Certificate{}, nil, err
+		return files, err
 	}
-	parsed, err := x509.ParseCertificate(der)
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
-		return tls.Certificate{}, nil, err
+		return files, err
 	}
-	pool := x509.NewCertPool()
-	pool.AddCert(parsed)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool, nil
+	files = config.TLS{Cert: filepath.Join(dir, "cert.pem"), Key: filepath.Join(dir, "key.pem")}
+	return files, errors.Join(
+		os.WriteFile(files.Cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}), 0o600),
+		os.WriteFile(files.Key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}), 0o600),
+	)
 }
