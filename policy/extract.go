@@ -257,24 +257,25 @@ func lineOf(rest string) string {
 	return strings.TrimSpace(line)
 }
 
-// lines is what a text states of a program's output where that goes on over
-// lines, as texts print what has line ends in it: a literal that isn't closed
-// on its first line, or all that is left where the code makes a string. "" where
+// lines is what a text states of a program's output where that goes on behind its
+// first sentence or line, as texts print what has these in it: a literal that
+// isn't closed there, or all that is left where the code makes a string. "" where
 // the line says all.
 func (q inquiry) lines(rest, line string) string {
-	if len(rest) > maxAnswer && !isOpening(line[0]) || !strings.Contains(rest, "\n") {
+	if len(rest) > maxAnswer && !isOpening(line[0]) {
 		return ""
 	}
 	if _, ok := pythonLiteral(line); ok {
 		return ""
 	}
+	over := strings.Contains(rest, "\n")
 	if isOpening(line[0]) {
 		p := python{s: rest}
-		if _, ok := p.value(); ok && p.i <= maxAnswer {
+		if _, ok := p.value(); ok && p.i <= maxAnswer && (over || p.i > len(line) && last(rest, rest[:p.i])) {
 			return strings.TrimSpace(rest[:p.i])
 		}
 	}
-	if q.strings && len(rest) <= maxAnswer && !strings.Contains(rest, "\n\n") {
+	if over && q.strings && len(rest) <= maxAnswer && !strings.Contains(rest, "\n\n") {
 		return rest
 	}
 	return ""
