@@ -43,7 +43,7 @@ func jsonOf(v any) string {
 }
 
 // withNote is req with a prompt at the end of the last user turn, so that every
-// chat template takes it, and with other fields set as [tenbit.Request.WithModel] does.
+// chat template takes it, and with other fields set as [tenbit.Request.With] does.
 func withNote(req tenbit.Request, prompt string, n note, set map[string]any) (tenbit.Request, error) {
 	n.OK = draftOK
 	var text strings.Builder
@@ -53,7 +53,7 @@ func withNote(req tenbit.Request, prompt string, n note, set map[string]any) (te
 	var body struct {
 		Messages []json.RawMessage `json:"messages"`
 	}
-	if err := json.Unmarshal(req.Body, &body); err != nil {
+	if err := req.Read(&body); err != nil {
 		return req, fmt.Errorf("read a canonical request: %w", err)
 	}
 	said := strings.TrimSpace(text.String())

@@ -64,7 +64,7 @@ func offersCalls(req tenbit.Request, m tenbit.Message) bool {
 		Tools []call `json:"tools"`
 	}
 	var calls []call
-	if json.Unmarshal(req.Body, &body) != nil || json.Unmarshal(m.ToolCalls, &calls) != nil {
+	if req.Read(&body) != nil || json.Unmarshal(m.ToolCalls, &calls) != nil {
 		return false
 	}
 	for _, c := range calls {
