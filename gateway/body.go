@@ -53,7 +53,7 @@ func (g *Gateway) readBody(w http.ResponseWriter, r *http.Request) ([]byte, erro
 	case err != nil:
 		return nil, invalid("", "", "The body could not be read.")
 	}
-	coding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding")))
+	coding := strings.ToLower(strings.TrimSpace(strings.Join(r.Header.Values("Content-Encoding"), ",")))
 	if coding == "" || coding == "identity" {
 		return raw, nil
 	}

@@ -90,6 +90,9 @@ func TestCompressedBodies(t *testing.T) {
 			t.Errorf("%s garbage: got %d, want 400", coding, resp.StatusCode)
 		}
 	}
+	if resp, _ := b.post(t, squeeze(t, "gzip", strings.NewReader(ask("The sea?"))), "Content-Encoding", "gzip, gzip"); resp.StatusCode != http.StatusUnsupportedMediaType {
+		t.Errorf("two codings: got %d", resp.StatusCode)
+	}
 	if resp, _ := b.post(t, "x", "Content-Encoding", "snappy"); resp.StatusCode != http.StatusUnsupportedMediaType || resp.Header.Get("Accept-Encoding") == "" {
 		t.Errorf("an unknown coding: got %d, accept %q", resp.StatusCode, resp.Header.Get("Accept-Encoding"))
 	}

@@ -53,6 +53,9 @@ type delivery struct {
 		IncludeUsage bool `json:"include_usage"`
 	} `json:"stream_options"`
 	User     *string           `json:"user"`
+	Safety   *string           `json:"safety_identifier"`
+	CacheKey *string           `json:"prompt_cache_key"`
+	Tier     *string           `json:"service_tier"`
 	Metadata map[string]string `json:"metadata"`
 	Tenbit   *struct {
 		MaxBits *float64 `json:"max_bits"`
@@ -86,10 +89,16 @@ func (g *Gateway) order(r *http.Request, c *call, body []byte) (Order, delivery,
 	return o, d, d.limit(&o, r.Header)
 }
 
+// tiers are the values of service_tier that OpenAI's schema names.
+var tiers = []string{"auto", "default", "flex", "scale", "priority", "fast"}
+
 // check refuses what OpenAI refuses of the fields that don't change the answer.
 func (d *delivery) check() error {
 	if d.Options != nil && !d.Stream {
 		return invalid("stream_options", "", "stream_options is only allowed when stream is true.")
+	}
+	if d.Tier != nil && !slices.Contains(tiers, *d.Tier) {
+		return invalid("service_tier", "", "Expected one of "+strings.Join(tiers, ", ")+".")
 	}
 	if len(d.Metadata) > 16 {
 		return invalid("metadata", "", "Expected at most 16 keys.")

@@ -56,6 +56,7 @@ type wanted struct {
 	ToolChoice   json.RawMessage   `json:"tool_choice"`
 	Parallel     *bool             `json:"parallel_tool_calls"`
 	Effort       *string           `json:"reasoning_effort"`
+	Verbosity    *string           `json:"verbosity"`
 	Modalities   []string          `json:"modalities"`
 	Audio        json.RawMessage   `json:"audio"`
 	Search       json.RawMessage   `json:"web_search_options"`
@@ -126,6 +127,8 @@ func (in wanted) unsupported() error {
 		return invalid("top_logprobs", "", "logprobs must be true where top_logprobs is given.")
 	case in.Effort != nil && !slices.Contains(efforts, *in.Effort):
 		return invalid("reasoning_effort", "unsupported_value", "Expected none, minimal, low, medium, high or xhigh.")
+	case in.Verbosity != nil && !slices.Contains([]string{"low", "medium", "high"}, *in.Verbosity):
+		return invalid("verbosity", "unsupported_value", "Expected low, medium or high.")
 	case set(in.Audio) || slices.Contains(in.Modalities, "audio"):
 		return invalid("modalities", "unsupported_value", "Only text is answered.")
 	case set(in.Search):

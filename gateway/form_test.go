@@ -463,6 +463,9 @@ func TestFieldsOfAChat(t *testing.T) {
 		{"a schema without a name", `"response_format":{"type":"json_schema","json_schema":{"schema":{}}},`, "response_format.json_schema.name"},
 		{"much metadata", `"metadata":{"a":"` + strings.Repeat("x", 513) + `"},`, "metadata"},
 		{"metadata of a wrong type", `"metadata":{"a":1},`, "metadata"},
+		{"an unknown tier", `"service_tier":"first class",`, "service_tier"},
+		{"an identifier that is no string", `"safety_identifier":3,`, "safety_identifier"},
+		{"an unknown verbosity", `"verbosity":"loud",`, "verbosity"},
 		{"a bias that is no number", `"logit_bias":{"5":"much"},`, "logit_bias"},
 		{"too much bias", `"logit_bias":{"5":101},`, "logit_bias"},
 	} {
