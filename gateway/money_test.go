@@ -44,6 +44,7 @@ func TestMoneyIsHard(t *testing.T) {
 		"the client left":        {tenbit.Reply{Cost: crossed}, context.Canceled, "", one},
 		"cut off":                {tenbit.Reply{Cost: crossed}, tenbit.ErrIncomplete, "", one},
 		"broken after text":      {tenbit.Reply{Cost: crossed}, tenbit.ErrUnavailable, "The sea", one},
+		"the connection was cut": {tenbit.Reply{Cost: tenbit.Cost{Bits: 1 << 30, WireUp: 100}}, tenbit.ErrUnavailable, "", one},
 		"refused":                {tenbit.Reply{Cost: crossed}, tenbit.ErrUnavailable, "", none},
 		"out of reach":           {tenbit.Reply{}, context.DeadlineExceeded, "", none},
 	} {

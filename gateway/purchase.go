@@ -86,7 +86,7 @@ func (p *purchase) once(ctx context.Context, ask tenbit.Ask) (tenbit.Reply, erro
 	if err != nil && left {
 		err = errors.Join(errBroken, err)
 	}
-	p.paid += p.price(reply, err)
+	p.paid += p.price(ask, reply, err)
 	if err == nil && p.g.Worth != nil && !p.stored {
 		p.g.Worth.Learn(ask, reply)
 	}

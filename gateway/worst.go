@@ -39,13 +39,13 @@ func (g *Gateway) worst(o Order, d policy.Draft) tenbit.Amount {
 }
 
 // price is what the large model took for one ask. Where it worked and nobody says
-// how much, since the client left, the answer was cut off, or its server does not
-// count, it is what was reserved for an ask.
-func (p *purchase) price(reply tenbit.Reply, err error) int64 {
+// how much, since the client left, the answer or the connection was cut off, or its
+// server does not count, it is what was reserved for an ask.
+func (p *purchase) price(ask tenbit.Ask, reply tenbit.Reply, err error) int64 {
 	if reply.Usage != (tenbit.Usage{}) {
 		return p.g.Tariff.of(int64(reply.Usage.Prompt), int64(reply.Usage.Completion))
 	}
-	worked := err == nil && !reply.NeedsQuestions()
+	worked := err == nil && !reply.NeedsQuestions() || reply.Cost.Bits >= ask.Limit
 	for _, left := range []error{errBroken, tenbit.ErrIncomplete, context.Canceled, context.DeadlineExceeded} {
 		worked = worked || errors.Is(err, left)
 	}
