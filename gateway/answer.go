@@ -55,6 +55,9 @@ func (g *Gateway) anew(ctx context.Context, o Order) (tenbit.Answer, error) {
 		if o.spent > 0 {
 			a.Degraded = "bit limit"
 		}
+		if o.stopper != nil && o.stopper.cut { // nobody has counted its tokens
+			return a, err
+		}
 		return g.store(ctx, o, a), err
 	}
 	draft, err := g.drafter(o.Tenant).Draft(ctx, o.Request)

@@ -34,7 +34,7 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, c *call, t task)
 		return err
 	}
 	p := g.depart(r.Context(), c, t)
-	defer p.leave()
+	defer p.abandon(c)
 	if t.deliver.Stream {
 		return g.stream(w, r, c, p, t)
 	}

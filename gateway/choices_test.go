@@ -15,20 +15,34 @@ import (
 	"tenbit/internal/fake"
 )
 
-// TestAFailedChoiceHidesNoCost: of two choices one is bought, the other fails.
+// TestAFailedChoiceHidesNoCost: of two choices one has just been bought when the
+// other fails.
 func TestAFailedChoiceHidesNoCost(t *testing.T) {
-	local := fake.NewModel(func(c fake.Call) fake.Reply {
-		if strings.Contains(string(c.Request.Body), `"seed"`) { // of the second
+	bothWays(t, func(t *testing.T, more string) {
+		bought := make(chan struct{})
+		local := fake.NewModel(func(c fake.Call) fake.Reply {
+			if strings.Contains(string(c.Request.Body), `"seed":1`) {
+				r := fake.Fails(tenbit.ErrUnavailable)
+				r.Gate = bought
+				return r
+			}
 			return fake.Text("It is wet.")
+		})
+		b := open(t, local, fake.Says("It is wide and blue."), func(g *gateway.Gateway, _ *tenbit.Tenant) {
+			far := g.Remote
+			g.Remote = remote(func(ctx context.Context, a tenbit.Ask) (tenbit.Reply, error) {
+				defer close(bought)
+				a.Sink = nil // text would open the stream
+				return far.Escalate(ctx, a)
+			})
+		})
+		got := b.chat(t, "The sea?", more+`"n":2,`)
+		spent, _ := b.ledger.Spent(t.Context(), "t")
+		said := got.header.Get("X-Tenbit-Bits") == spent.String() || strings.Contains(got.body, `"bits":"`+spent.String()+`"`)
+		if got.err == nil || spent == 0 || !said {
+			t.Errorf("got %d and %s bits, charged %v: %s", got.status, got.header.Get("X-Tenbit-Bits"), spent, got.body)
 		}
-		return fake.Fails(tenbit.ErrUnavailable)
 	})
-	b := open(t, local, fake.Says("It is wide and blue."), nil)
-	got := b.chat(t, "The sea?", `"n":2,`)
-	spent, _ := b.ledger.Spent(t.Context(), "t")
-	if got.status != http.StatusBadGateway || spent == 0 || got.header.Get("X-Tenbit-Bits") != spent.String() {
-		t.Errorf("got %d and %s bits, charged %v", got.status, got.header.Get("X-Tenbit-Bits"), spent)
-	}
 }
 
 // TestLeftAfterAMixedRequest: the first choice was cached, the second bought.

@@ -72,7 +72,7 @@ func readCompletion(body []byte) (in textRequest, err error) {
 		in.n = *in.N
 	}
 	for _, k := range []string{"tools", "response_format"} { // as at OpenAI's
-		if raw, ok := in.fields[k]; ok && string(raw) != "null" {
+		if set(in.fields[k]) {
 			return in, invalid(k, "unsupported_parameter", "Texts are completed without "+k+". Use chat completions.")
 		}
 	}

@@ -99,7 +99,7 @@ func invalid(param, code, msg string) *Error {
 func publish(err error) *Error {
 	e := classed(err)
 	var later interface{ Later() time.Duration }
-	if e.Status == http.StatusBadGateway && errors.As(err, &later) && later.Later() > 0 {
+	if e.Status == http.StatusBadGateway && !e.NoRetry && errors.As(err, &later) && later.Later() > 0 {
 		out := *e
 		out.Status, out.RetryAfter = http.StatusServiceUnavailable, later.Later()
 		return &out

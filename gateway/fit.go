@@ -30,8 +30,9 @@ func (g *Gateway) walk(ctx context.Context, o Order) (tenbit.Answer, error) {
 	if err != nil {
 		return a, err
 	}
-	if a = f.normal(a); f.fits(a) == nil {
-		return f.cut(a), nil
+	a = f.normal(a)
+	if cut := f.cut(a); f.fits(cut) == nil || f.fits(a) == nil {
+		return cut, nil
 	}
 	repaired, err := g.repair(ctx, o, a)
 	if err != nil {
@@ -114,9 +115,10 @@ var (
 )
 
 func (f *form) fitsCall(c toolCall) error {
-	name := cmp.Or(c.Function.Name, c.Custom.Name)
-	i := slices.IndexFunc(f.tools, func(t tool) bool { return t.name() == name })
-	if i < 0 || f.named != "" && name != f.named {
+	called := tool{Type: cmp.Or(c.Type, "function")}
+	called.Function.Name, called.Custom.Name = c.Function.Name, c.Custom.Name
+	i := slices.IndexFunc(f.tools, called.is)
+	if i < 0 || f.named != nil && !called.is(*f.named) {
 		return errors.New("it calls a tool that is not on offer")
 	}
 	if c.Type == "custom" || c.Function.Arguments == "" { // free text, or of a function that takes none

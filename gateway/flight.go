@@ -16,6 +16,7 @@ import (
 // when the last of them has left.
 type flight struct {
 	cancel context.CancelFunc
+	ended  chan struct{} // closed when the walk has ended
 
 	mu      sync.Mutex // guards what follows
 	text    strings.Builder
@@ -43,7 +44,7 @@ func (fs *flights) join(ctx context.Context, key cache.Key, share bool, wake cha
 		return f, nil
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	f = &flight{cancel: cancel, waiting: map[chan struct{}]int{wake: 1}}
+	f = &flight{cancel: cancel, ended: make(chan struct{}), waiting: map[chan struct{}]int{wake: 1}}
 	if share {
 		if fs.all == nil {
 			fs.all = map[cache.Key]*flight{}
@@ -93,17 +94,18 @@ func (f *flight) enter(wake chan struct{}) bool {
 	return true
 }
 
-// leave gives up waiting; the last to leave cancels the walk.
-func (f *flight) leave(wake chan struct{}) {
+// leave gives up waiting; the last to leave cancels the walk, and is told so.
+func (f *flight) leave(wake chan struct{}) (last bool) {
 	f.mu.Lock()
 	if f.waiting[wake]--; f.waiting[wake] == 0 {
 		delete(f.waiting, wake)
 	}
-	last := len(f.waiting) == 0
+	last = len(f.waiting) == 0
 	f.mu.Unlock()
 	if last {
 		f.cancel()
 	}
+	return last
 }
 
 func (f *flight) write(text string) error {
@@ -119,6 +121,7 @@ func (f *flight) finish(a tenbit.Answer, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.answer, f.err, f.done = a, err, true
+	close(f.ended)
 	f.signal()
 }
 

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,10 +21,10 @@ type form struct {
 
 	tools    []tool
 	choice   string // none, auto, required, or "" where no tools are offered
-	named    string // the one function to call, "" for any
+	named    *tool  // the one to call, nil for any
 	parallel bool
 
-	room int // objects that schemas may still hold
+	room int // parts that schemas may still have
 }
 
 // tool is a tool that the model may call.
@@ -45,7 +44,15 @@ type tool struct {
 	schema *schema         // of the arguments, where strict
 }
 
-func (t tool) name() string { return cmp.Or(t.Function.Name, t.Custom.Name) }
+func (t tool) name() string {
+	if t.Type == "custom" {
+		return t.Custom.Name
+	}
+	return t.Function.Name
+}
+
+// is reports that both are the same tool.
+func (t tool) is(o tool) bool { return t.Type == o.Type && t.name() == o.name() }
 
 // wanted are the fields that say the form.
 type wanted struct {
@@ -79,7 +86,7 @@ func formOf(req tenbit.Request, fields map[string]json.RawMessage) (*form, tenbi
 	if err := tenbit.Exactly(fields, &in); err != nil {
 		return nil, req, mistyped(err)
 	}
-	f := &form{logProbs: req.LogProbs, parallel: in.Parallel == nil || *in.Parallel, room: maxObjects}
+	f := &form{logProbs: req.LogProbs, parallel: in.Parallel == nil || *in.Parallel, room: maxParts}
 	if err := in.unsupported(); err != nil {
 		return nil, req, err
 	}
@@ -99,7 +106,7 @@ func formOf(req tenbit.Request, fields map[string]json.RawMessage) (*form, tenbi
 	if err != nil || allowed == nil {
 		return f, req, err
 	}
-	f.tools = slices.DeleteFunc(f.tools, func(t tool) bool { return !slices.Contains(allowed, t.name()) })
+	f.tools = slices.DeleteFunc(f.tools, func(t tool) bool { return !slices.ContainsFunc(allowed, t.is) })
 	var offered []json.RawMessage
 	for _, t := range f.tools {
 		offered = append(offered, t.raw)
@@ -119,9 +126,11 @@ func mistyped(err error) error {
 // efforts are the values of reasoning_effort that OpenAI's schema names.
 var efforts = []string{"none", "minimal", "low", "medium", "high", "xhigh", "max"}
 
+// set says that a field is there, and not null.
+func set(raw json.RawMessage) bool { return len(raw) > 0 && string(raw) != "null" }
+
 // unsupported finds what no backend here can do.
 func (in wanted) unsupported() error {
-	set := func(raw json.RawMessage) bool { return len(raw) > 0 && string(raw) != "null" }
 	switch {
 	case in.TopLogProbs != nil && *in.TopLogProbs > 0 && (in.LogProbs == nil || !*in.LogProbs):
 		return invalid("top_logprobs", "", "logprobs must be true where top_logprobs is given.")
@@ -178,11 +187,11 @@ func (f *form) readTools(raw []json.RawMessage) error {
 		if t.raw = raw[i]; json.Unmarshal(raw[i], t) != nil {
 			return invalid(fmt.Sprintf("tools[%d]", i), "", "Expected a tool of the documented fields.")
 		}
-		if t.Type != "function" {
+		if t.Type != "function" && t.Type != "custom" {
 			continue // the models say whether they take it
 		}
-		at := fmt.Sprintf("tools[%d].function", i)
-		if !toolName.MatchString(t.Function.Name) {
+		at := fmt.Sprintf("tools[%d].%s", i, t.Type)
+		if !toolName.MatchString(t.name()) {
 			return invalid(at+".name", "", "Expected 1 to 64 letters, digits, underscores or dashes.")
 		}
 		if err := f.readParameters(t); err != nil {
@@ -196,7 +205,7 @@ func (f *form) readTools(raw []json.RawMessage) error {
 // to read, in whatever dialect they are.
 func (f *form) readParameters(t *tool) (err error) {
 	switch p := t.Function.Parameters; {
-	case len(p) == 0 || string(p) == "null":
+	case !set(p):
 	case t.Function.Strict != nil && *t.Function.Strict:
 		t.schema, err = compile(p, &f.room)
 	case p[0] != '{':
@@ -205,13 +214,13 @@ func (f *form) readParameters(t *tool) (err error) {
 	return err
 }
 
-// readChoice reads tool_choice; allowed are the names of the tools that it
-// narrows the choice to, nil for all.
-func (f *form) readChoice(raw json.RawMessage) (allowed []string, err error) {
+// readChoice reads tool_choice; allowed are the tools that it narrows the choice
+// to, nil for all.
+func (f *form) readChoice(raw json.RawMessage) (allowed []tool, err error) {
 	if len(f.tools) > 0 {
 		f.choice = "auto"
 	}
-	if len(raw) == 0 || string(raw) == "null" {
+	if !set(raw) {
 		return nil, nil
 	}
 	if json.Unmarshal(raw, &f.choice) != nil {
@@ -231,7 +240,7 @@ func (f *form) readChoice(raw json.RawMessage) (allowed []string, err error) {
 }
 
 // chosen reads the forms of tool_choice that are objects.
-func (f *form) chosen(raw json.RawMessage) ([]string, error) {
+func (f *form) chosen(raw json.RawMessage) ([]tool, error) {
 	var c struct {
 		tool
 		Allowed struct {
@@ -242,28 +251,25 @@ func (f *form) chosen(raw json.RawMessage) ([]string, error) {
 	if err := json.Unmarshal(raw, &c); err != nil {
 		return nil, invalid("tool_choice", "", "Expected none, auto, required, a tool or allowed tools.")
 	}
-	var names []string
-	for _, t := range c.Allowed.Tools {
-		names = append(names, t.name())
-	}
+	among := c.Allowed.Tools
 	switch c.Type {
 	case "function", "custom":
-		f.choice, f.named = "required", c.name()
-		names = []string{f.named}
+		f.choice, f.named = "required", &c.tool
+		among = []tool{c.tool}
 	case "allowed_tools":
 		f.choice = c.Allowed.Mode
 	default:
 		return nil, invalid("tool_choice.type", "unsupported_value", "Expected function, custom or allowed_tools.")
 	}
-	for _, n := range names {
-		if !slices.ContainsFunc(f.tools, func(t tool) bool { return t.name() == n }) {
+	for _, t := range among {
+		if !slices.ContainsFunc(f.tools, t.is) {
 			return nil, invalid("tool_choice", "", "Tool choice names a tool that is not in tools.")
 		}
 	}
-	if c.Type != "allowed_tools" || len(names) == 0 {
+	if c.Type != "allowed_tools" || len(among) == 0 {
 		return nil, nil // the model is told whom to call; the rest stays on offer
 	}
-	return names, nil
+	return among, nil
 }
 
 // buffered reports a form that can't be streamed before it has been checked.

@@ -200,20 +200,24 @@ func TestStop(t *testing.T) {
 	}
 }
 
-// TestStopEndsTheModel: a model that does not heed stop strings is not waited for,
-// and its stream's end in the cache is the same.
+// TestStopEndsTheModel: a model that does not heed stop strings is not waited for.
+// Since nobody has counted its tokens, the answer is not kept.
 func TestStopEndsTheModel(t *testing.T) {
-	steps := make(chan struct{}, 2)
-	steps <- struct{}{}
-	steps <- struct{}{} // the third never comes
+	steps := make(chan struct{}, 4)
+	for range 4 { // two for each answer; the third never comes
+		steps <- struct{}{}
+	}
 	local := fake.NewModel(func(fake.Call) fake.Reply {
 		return fake.Reply{Chunks: []string{"one EN", "D", " two"}, Step: steps}
 	})
 	b := open(t, local, nil, localOnly)
-	for _, more := range []string{`"stream":true,`, `"stream":true,`, ""} {
-		if got := b.chat(t, "The sea?", more+`"stop":"END",`).texts(); len(got) != 1 || got[0] != "one |stop" {
-			t.Errorf("%s got %q", more, got)
+	for range 2 {
+		if got := b.chat(t, "The sea?", `"stream":true,"stop":"END",`).texts(); len(got) != 1 || got[0] != "one |stop" {
+			t.Errorf("got %q", got)
 		}
+	}
+	if n := len(local.Calls()); n != 2 {
+		t.Errorf("the model was asked %d times, want twice", n)
 	}
 }
 
@@ -227,6 +231,7 @@ func TestCustomTools(t *testing.T) {
 		{`{"type":"custom","custom":{"name":"draw"}}`, "draw", 200},
 		{`{"type":"custom","custom":{"name":"draw"}}`, "erase", 502},
 		{`{"type":"custom","custom":{"name":"burn"}}`, "draw", 400},
+		{`{"type":"function","function":{"name":"draw"}}`, "draw", 400},
 		{`{"type":"allowed_tools","allowed_tools":{"mode":"required","tools":[{"type":"custom","custom":{"name":"erase"}}]}}`, "erase", 200},
 		{`"required"`, "", 502},
 	} {
@@ -248,7 +253,7 @@ func TestStopBeforeACall(t *testing.T) {
 	bothWays(t, func(t *testing.T, more string) {
 		local := fake.NewModel(func(fake.Call) fake.Reply {
 			r := fake.Text("one END two")
-			r.Completion.Message.ToolCalls = json.RawMessage(`[{"id":"c","type":"function","function":{"name":"anchor","arguments":"{}"}}]`)
+			r.Completion.Message.ToolCalls = json.RawMessage(`[{"id":"c","type":"function","function":{"name":"not on offer","arguments":"{}"}}]`)
 			r.Completion.Finish = tenbit.FinishToolCalls
 			return r
 		})
@@ -455,7 +460,7 @@ func TestFieldsOfAChat(t *testing.T) {
 		{"a function with a bad name", `"tools":[{"type":"function","function":{"name":"a b"}}],`, "tools[0].function.name"},
 		{"a strict function with a bad schema", `"tools":[{"type":"function","function":{"name":"f","strict":true,"parameters":{"type":"thing"}}}],`, "tools[0].function.parameters"},
 		{"a function with a list for a schema", `"tools":[{"type":"function","function":{"name":"f","parameters":[]}}],`, "tools[0].function.parameters"},
-		{"schemas of too many parts", `"response_format":{"type":"json_schema","json_schema":{"name":"x","schema":` + wide(3000) + `}},"tools":[{"type":"function","function":{"name":"f","strict":true,"parameters":` + wide(3000) + `}}],`, "tools[0].function.parameters"},
+		{"schemas of too many parts", `"response_format":{"type":"json_schema","json_schema":{"name":"x","schema":` + wide(2600) + `}},"tools":[{"type":"function","function":{"name":"f","strict":true,"parameters":` + wide(2600) + `}}],`, "tools[0].function.parameters"},
 		{"a bad schema", `"response_format":{"type":"json_schema","json_schema":{"name":"x","schema":{"type":12}}},`, "response_format.json_schema.schema"},
 		{"a schema from elsewhere", `"response_format":{"type":"json_schema","json_schema":{"name":"x","schema":{"$ref":"http://127.0.0.1:1/x"}}},`, "response_format.json_schema.schema"},
 		{"a schema from a file", `"response_format":{"type":"json_schema","json_schema":{"name":"x","schema":{"$ref":"file:///etc/passwd"}}},`, "response_format.json_schema.schema"},
@@ -466,6 +471,7 @@ func TestFieldsOfAChat(t *testing.T) {
 		{"an unknown tier", `"service_tier":"first class",`, "service_tier"},
 		{"an identifier that is no string", `"safety_identifier":3,`, "safety_identifier"},
 		{"an unknown verbosity", `"verbosity":"loud",`, "verbosity"},
+		{"a custom tool without a name", `"tools":[{"type":"custom","custom":{}}],`, "tools[0].custom.name"},
 		{"a bias that is no number", `"logit_bias":{"5":"much"},`, "logit_bias"},
 		{"too much bias", `"logit_bias":{"5":101},`, "logit_bias"},
 	} {
@@ -493,7 +499,7 @@ func TestFieldsOfAChat(t *testing.T) {
 func wide(n int) string {
 	var properties []string
 	for i := range n {
-		properties = append(properties, fmt.Sprintf(`"%d":{}`, i))
+		properties = append(properties, fmt.Sprintf(`"%d":true`, i))
 	}
 	return `{"type":"object","properties":{` + strings.Join(properties, ",") + `}}`
 }
@@ -516,6 +522,16 @@ func TestASchemaThatTakesForEver(t *testing.T) {
 	}
 }
 
+// TestAnEmptyAnswer has an empty text, not none.
+func TestAnEmptyAnswer(t *testing.T) {
+	for _, says := range []string{"", "END"} {
+		b := open(t, fake.Says(says), nil, localOnly)
+		if got := b.chat(t, "The sea?", `"stop":"END",`); !strings.Contains(got.body, `"content":""`) {
+			t.Errorf("%q: got %s", says, got.body)
+		}
+	}
+}
+
 // TestPatterns are those of ECMA-262, such as zod's for e-mail. Schemas of tools
 // that are not strict are the model's to read, in whatever dialect.
 func TestPatterns(t *testing.T) {
@@ -532,7 +548,7 @@ func TestPatterns(t *testing.T) {
 		}
 	}
 	b := open(t, fake.Says("Nobody."), fake.Says(""), localOnly)
-	for _, p := range []string{`{"pattern":"("}`, `{"exclusiveMinimum":true}`, `{"required":null}`, `{"$schema":"https://spec.openapis.org/oas/3.1/dialect/base"}`, wide(6000)} {
+	for _, p := range []string{`{"pattern":"("}`, `{"exclusiveMinimum":true}`, `{"required":null}`, `{"$schema":"https://spec.openapis.org/oas/3.1/dialect/base"}`, wide(5500)} {
 		if got := b.chat(t, "Who?", `"tools":[{"type":"function","function":{"name":"f","parameters":`+p+`}}],`); got.status != 200 {
 			t.Errorf("a tool with %.80s: got %d %s", p, got.status, got.body)
 		}

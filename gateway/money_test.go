@@ -42,6 +42,7 @@ func TestMoneyIsHard(t *testing.T) {
 		"not counted":            {reply: accept, want: one},
 		"more than was reserved": {reply: boast, want: all},
 		"the client left":        {tenbit.Reply{Cost: crossed}, context.Canceled, "", one},
+		"cut off after some":     {tenbit.Reply{Cost: crossed, Usage: tenbit.Usage{Completion: 3}}, tenbit.ErrIncomplete, "", one},
 		"cut off":                {tenbit.Reply{Cost: crossed}, tenbit.ErrIncomplete, "", one},
 		"broken after text":      {tenbit.Reply{Cost: crossed}, tenbit.ErrUnavailable, "The sea", one},
 		"the connection was cut": {tenbit.Reply{Cost: tenbit.Cost{Bits: 1 << 30, WireUp: 100}}, tenbit.ErrUnavailable, "", one},

@@ -46,7 +46,9 @@ type party struct {
 	first   []bool        // who started its flight pays
 	wake    chan struct{} // something has changed
 	own     func()        // the walk that is left to wait; nil: all run
+	noted   []bool        // whose answers are in the call
 	left    sync.Once
+	over    []bool // whose walks ended with leaving
 }
 
 // depart starts the walks of a task, or joins equal ones.
@@ -78,21 +80,33 @@ func (g *Gateway) depart(ctx context.Context, c *call, t task) *party {
 			p.own = run
 		}
 	}
-	c.answers = make([]tenbit.Answer, len(p.flights))
+	c.answers, p.noted = make([]tenbit.Answer, len(p.flights)), make([]bool, len(p.flights))
 	return p
 }
 
 // leave gives up waiting.
 func (p *party) leave() {
 	p.left.Do(func() {
-		for _, f := range p.flights {
-			f.leave(p.wake)
+		p.over = make([]bool, len(p.flights))
+		for i, f := range p.flights {
+			p.over[i] = f.leave(p.wake)
 		}
 	})
 }
 
-// wait waits for the end of all walks, also where one fails: what the others took
-// is part of what the request did.
+// abandon leaves, and waits for the walks that this ends: what they took is part
+// of what the request did.
+func (p *party) abandon(c *call) {
+	p.leave()
+	for i, f := range p.flights {
+		if p.over[i] && !p.noted[i] {
+			<-f.ended
+			_ = p.end(i, c) // another one's error has been told
+		}
+	}
+}
+
+// wait waits for the end of all walks and fails with the first that does.
 func (p *party) wait(ctx context.Context, c *call) error {
 	if p.own != nil {
 		stop := context.AfterFunc(ctx, p.leave) // ends the walk, unless others wait for it
@@ -100,11 +114,11 @@ func (p *party) wait(ctx context.Context, c *call) error {
 			return context.Cause(ctx)
 		}
 	}
-	var failed error
 	for i := 0; i < len(p.flights); {
 		if _, done := p.flights[i].next(0); done {
-			if err := p.end(i, c); failed == nil {
-				failed = err
+			if err := p.end(i, c); err != nil {
+				p.abandon(c)
+				return err
 			}
 			i++
 			continue
@@ -115,7 +129,7 @@ func (p *party) wait(ctx context.Context, c *call) error {
 			return context.Cause(ctx)
 		}
 	}
-	return failed
+	return nil
 }
 
 // end notes the answer of a walk that has ended.
@@ -128,7 +142,7 @@ func (p *party) end(i int, c *call) error {
 		a.Message.ToolCalls = fresh(a.Message.ToolCalls) // somebody has had theirs
 	}
 	a.Message.ToolCalls = identified(a.Message.ToolCalls)
-	c.answers[i] = a
+	c.answers[i], p.noted[i] = a, true
 	return err
 }
 

@@ -78,6 +78,9 @@ func (t *turns) add(item inputItem, at string) error {
 	case "custom_tool_call":
 		t.call(map[string]any{"id": item.CallID, "type": "custom", "custom": map[string]string{"name": spaced(item.Namespace, item.Name), "input": item.Input}})
 	case "function_call_output", "custom_tool_call_output":
+		if item.CallID == "" {
+			return invalid(at+".call_id", "missing_required_parameter", "Expected the id of the call that this is the output of.")
+		}
 		content, err := partsOf(item.Output, at+".output")
 		if err != nil {
 			return err

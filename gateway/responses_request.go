@@ -58,7 +58,6 @@ func readResponse(body []byte) (in responseRequest, err error) {
 	if err := tenbit.Exactly(in.fields, &in); err != nil {
 		return in, mistyped(err)
 	}
-	set := func(raw json.RawMessage) bool { return len(raw) > 0 && string(raw) != "null" }
 	switch {
 	case !set(in.Input) && in.Previous == "":
 		return in, invalid("input", "missing_required_parameter", "You must provide input.")

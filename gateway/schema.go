@@ -19,13 +19,12 @@ type schema struct {
 	steps    *steps
 }
 
-// maxObjects is the most objects in the schemas of one request: it bounds their
-// parts, and the time to compile them grows with the square of those. OpenAI
-// allows 5,000 properties.
-const maxObjects = 5000
+// maxParts is the most parts that the schemas of one request have: the time to
+// compile them grows with the square of it. OpenAI allows 5,000 properties.
+const maxParts = 5000
 
 // compile reads a schema. What it refers to must be inside it: nothing is
-// loaded. room is how many objects it may hold, and what is left of them after.
+// loaded. room is how many parts it may have, and what is left of them after.
 // The error is for the client.
 func compile(source json.RawMessage, room *int) (*schema, error) {
 	doc, err := decode(string(source))
@@ -35,8 +34,8 @@ func compile(source json.RawMessage, room *int) (*schema, error) {
 	if _, ok := doc.(map[string]any); !ok {
 		return nil, errors.New("it is not an object")
 	}
-	if *room -= objects(doc); *room < 0 {
-		return nil, fmt.Errorf("the request's schemas have more than %d parts", maxObjects)
+	if *room -= parts(doc); *room < 0 {
+		return nil, fmt.Errorf("the request's schemas have more than %d parts", maxParts)
 	}
 	s := &schema{source: source, steps: new(steps)}
 	c := jsonschema.NewCompiler()
@@ -121,8 +120,8 @@ func (s *steps) pattern(expr string) (jsonschema.Regexp, error) {
 	return pattern{re, s}, nil
 }
 
-// pattern is a compiled one. Its work counts in steps, one a microsecond: there
-// are patterns that take for ever.
+// pattern is a compiled one. Its work counts in steps, one more for each
+// microsecond: there are patterns that take for ever.
 type pattern struct {
 	*regexp2.Regexp
 	steps *steps
@@ -135,23 +134,25 @@ func (p pattern) MatchString(text string) bool {
 	}
 	began := time.Now()
 	ok, err := p.Regexp.MatchString(text)
-	if err != nil || p.steps.n.Add(time.Since(began).Microseconds()) > maxSteps {
+	if err != nil || p.steps.n.Add(1+time.Since(began).Microseconds()) > maxSteps {
 		panic(errSteps)
 	}
 	return ok
 }
 
-// objects counts those in a JSON value.
-func objects(v any) (n int) {
+// parts counts what may be a schema in a JSON value: objects, true and false.
+func parts(v any) (n int) {
 	switch v := v.(type) {
+	case bool:
+		return 1
 	case []any:
 		for _, e := range v {
-			n += objects(e)
+			n += parts(e)
 		}
 	case map[string]any:
 		n = 1
 		for _, e := range v {
-			n += objects(e)
+			n += parts(e)
 		}
 	}
 	return n

@@ -80,6 +80,7 @@ func (st *streaming) pump(i int) error {
 	st.ended[i] = true
 	st.left--
 	if err := st.p.end(i, st.c); err != nil {
+		st.p.abandon(st.c)
 		return st.finish(err)
 	}
 	a := st.c.answers[i]

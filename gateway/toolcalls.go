@@ -63,9 +63,12 @@ func joined(calls []toolCall) json.RawMessage {
 // identified gives calls an id and a type where theirs are missing, U+FFFD for what
 // is not UTF-8, and all the same order of fields: it would tell where they come from.
 func identified(raw json.RawMessage) json.RawMessage {
+	if len(raw) == 0 {
+		return nil
+	}
 	raw = bytes.ToValidUTF8(raw, []byte("\uFFFD"))
 	var calls []map[string]json.RawMessage
-	if len(raw) == 0 || json.Unmarshal(raw, &calls) != nil {
+	if json.Unmarshal(raw, &calls) != nil {
 		return raw
 	}
 	for i, c := range calls {
@@ -144,7 +147,7 @@ func (f *form) callNote() string {
 // callable are the functions that may be called.
 func (f *form) callable() (out []tool) {
 	for _, t := range f.tools {
-		if t.Type == "function" && (f.named == "" || t.Function.Name == f.named) {
+		if t.Type == "function" && (f.named == nil || t.is(*f.named)) {
 			out = append(out, t)
 		}
 	}
@@ -164,7 +167,7 @@ func (f *form) callFormat() any {
 		var own struct {
 			Defs map[string]json.RawMessage `json:"$defs"`
 		}
-		_ = json.Unmarshal(t.Function.Parameters, &own) // was compiled
+		_ = json.Unmarshal(t.Function.Parameters, &own) // a model makes of it what it can
 		maps.Copy(defs, own.Defs)
 		each = append(each, map[string]any{
 			"type": "object", "required": []string{"name", "arguments"}, "additionalProperties": false,

@@ -42,7 +42,7 @@ func (g *Gateway) worst(o Order, d policy.Draft) tenbit.Amount {
 // how much, since the client left, the answer or the connection was cut off, or its
 // server does not count, it is what was reserved for an ask.
 func (p *purchase) price(ask tenbit.Ask, reply tenbit.Reply, err error) int64 {
-	if reply.Usage != (tenbit.Usage{}) {
+	if reply.Usage.Prompt > 0 { // else it is what somebody has counted himself, if anything
 		return p.g.Tariff.of(int64(reply.Usage.Prompt), int64(reply.Usage.Completion))
 	}
 	worked := err == nil && !reply.NeedsQuestions() || reply.Cost.Bits >= ask.Limit

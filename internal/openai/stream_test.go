@@ -236,6 +236,24 @@ func TestToolCallsAreAssembled(t *testing.T) {
 				`{"id":"c","type":"function","function":{"name":"g","arguments":"{}"}}]`,
 		},
 		{
+			"ids that come again",
+			[]string{
+				`[{"index":0,"id":"a","function":{"name":"f","arguments":"{"}},{"index":0,"id":"b","function":{"name":"g","arguments":"{"}}]`,
+				`[{"index":0,"id":"a","function":{"arguments":"}"}},{"index":0,"id":"b","function":{"arguments":"}"}}]`,
+			},
+			`[{"id":"a","type":"function","function":{"name":"f","arguments":"{}"}},{"id":"b","type":"function","function":{"name":"g","arguments":"{}"}}]`,
+		},
+		{
+			"one index in one delta, no ids",
+			[]string{`[{"index":0,"id":"","function":{"name":"f","arguments":"{}"}},{"index":0,"id":"","function":{"name":"g","arguments":"{}"}}]`},
+			`[{"id":"","type":"function","function":{"name":"f","arguments":"{}"}},{"id":"","type":"function","function":{"name":"g","arguments":"{}"}}]`,
+		},
+		{
+			"an id for each delta, and the name",
+			[]string{`[{"index":0,"id":"a","function":{"name":"f","arguments":"{\"x\":"}}]`, `[{"index":0,"id":"b","function":{"name":"f","arguments":"1}"}}]`},
+			`[{"id":"a","type":"function","function":{"name":"f","arguments":"{\"x\":1}"}}]`,
+		},
+		{
 			"one index for all, before another",
 			[]string{
 				`[{"index":1,"id":"c","function":{"name":"f"}}]`, `[{"index":0,"id":"a","function":{"name":"f"}}]`, `[{"index":0,"id":"b","function":{"name":"f"}}]`,

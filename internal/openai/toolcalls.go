@@ -38,10 +38,10 @@ type fields map[string]json.RawMessage
 
 // add takes the tool_calls of a delta, which may be nil.
 func (t *toolCalls) add(raw json.RawMessage) error {
-	second := false
+	var here []*toolCall // that this delta went to
 	return t.each(raw, func(d fields) (*toolCall, error) {
-		call, err := t.find(d, second)
-		t.last, second = call, true
+		call, err := t.find(d, here)
+		t.last, here = call, append(here, call)
 		return call, err
 	})
 }
@@ -78,11 +78,12 @@ func (t *toolCalls) each(raw json.RawMessage, of func(fields) (*toolCall, error)
 	return nil
 }
 
-// find gives the call that a delta goes on with, the newest of its index or,
-// where a server leaves the index out, the last one. Another id begins a new
-// call, since some servers give all calls index 0; and so does the second entry
-// of one delta that has neither index nor id.
-func (t *toolCalls) find(d fields, second bool) (*toolCall, error) {
+// find gives the call that a delta goes on with: the one of its id, else the
+// newest of its index or, where a server leaves the index out, the last one.
+// Another id begins a new call, since some servers give all calls index 0; and so
+// does an entry without an id for a call that this delta, which went to those of
+// here, has told already.
+func (t *toolCalls) find(d fields, here []*toolCall) (*toolCall, error) {
 	c, index := t.last, 0
 	raw, indexed := present(d, "index")
 	if indexed {
@@ -97,15 +98,21 @@ func (t *toolCalls) find(d fields, second bool) (*toolCall, error) {
 			return nil, err
 		}
 	}
+	for _, known := range t.calls {
+		if id != "" && known.id == id && (!indexed || known.index == index) {
+			return known, nil
+		}
+	}
+	name, called := nameOf(d)
 	goesOn := false
 	switch {
 	case c == nil:
-	case id == "":
-		goesOn = indexed || !second
-	case id == c.id:
-		goesOn = true
+	case id != "": // some servers make one up for each delta
+		goesOn = indexed && c.id == "" || called && name == "" || name == string(c.name) && !c.complete()
+	case indexed:
+		goesOn = name == "" || !slices.Contains(here, c)
 	default:
-		goesOn = indexed && c.id == "" || textOnly(d)
+		goesOn = len(here) == 0
 	}
 	if goesOn {
 		return c, nil
@@ -136,9 +143,9 @@ func (t *toolCalls) begin(index int) (*toolCall, error) {
 	return c, nil
 }
 
-// textOnly says that a delta has text for a tool that it does not name. It
-// begins no call, whatever its id: some servers make one up for each delta.
-func textOnly(d fields) bool {
+// nameOf is the name of the tool that a delta calls, which is "" where it only
+// goes on with the text.
+func nameOf(d fields) (name string, called bool) {
 	var body struct {
 		Name string `json:"name"`
 	}
@@ -146,7 +153,14 @@ func textOnly(d fields) bool {
 	if !ok {
 		raw, ok = present(d, "custom")
 	}
-	return ok && json.Unmarshal(raw, &body) == nil && body.Name == ""
+	called = ok && json.Unmarshal(raw, &body) == nil
+	return body.Name, called
+}
+
+// complete says that nothing need be missing of the arguments. Of a custom tool's
+// input nobody can tell.
+func (c *toolCall) complete() bool {
+	return c.body == "custom" || len(c.text) == 0 || json.Valid(c.text)
 }
 
 func (c *toolCall) size() int {
