@@ -17,6 +17,9 @@ type Drafter struct {
 	Stop        Stop    // when fewer samples will do
 	Gate        Gate    // what Stop goes by
 	Calibration Calibration
+	// ClosedOnly says that the model knows closed questions alone, as the embedded
+	// ones do: of others it is never sure, however probable its tokens are.
+	ClosedOnly bool
 }
 
 // Draft is what the local model makes of a request.
@@ -51,7 +54,7 @@ func (d Drafter) Draft(ctx context.Context, req tenbit.Request) (Draft, error) {
 	}
 	closed := Closed(req, first.Message)
 	if !closed && !seeks(req) && !(plain(req) && unfinished(first)) {
-		out.Confidence = certainty(first, 0)
+		out.Confidence = d.certainty(first)
 		return out, nil
 	}
 	samples, drawn, usage := d.draw(ctx, req, first)
@@ -60,12 +63,23 @@ func (d Drafter) Draft(ctx context.Context, req tenbit.Request) (Draft, error) {
 		return out, err
 	}
 	if !closed && !slices.ContainsFunc(samples, func(c tenbit.Completion) bool { return Closed(req, c.Message) }) {
-		out.Confidence = certainty(first, 0)
+		out.Confidence = d.certainty(first)
 		return out, nil
 	}
 	out.vote(req, samples)
+	if d.ClosedOnly && !seeks(req) { // it answers whatever it is asked with a number
+		return out, nil
+	}
 	out.Confidence = d.Calibration.Of(out.Tally)
 	return out, nil
+}
+
+// certainty is how sure a draft without a final answer is.
+func (d Drafter) certainty(c tenbit.Completion) float64 {
+	if d.ClosedOnly {
+		return 0
+	}
+	return certainty(c, 0)
 }
 
 // Ask is what the edge tells the far side of the draft of req: the candidates

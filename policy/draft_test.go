@@ -153,3 +153,24 @@ func TestDraftAfterSilence(t *testing.T) {
 		t.Errorf("got %+v, %v", d.Candidates, err)
 	}
 }
+
+// TestClosedOnly: a model that knows closed questions alone is sure of nothing
+// else, however probable its tokens are and whatever number it ends with.
+func TestClosedOnly(t *testing.T) {
+	for _, tt := range []struct {
+		question, says string
+		sure           bool
+	}{
+		{"What is 6 times 7? End with Answer: X", "Answer: 42", true},
+		{"Who is the captain?", "Answer: 00", false},
+		{"Describe the harbour of Bergen to me.", "0007+0077", false},
+	} {
+		d := Drafter{Local: modelFunc(func(context.Context, tenbit.Request, tenbit.Sampling) (tenbit.Completion, error) {
+			return tenbit.Completion{Message: message(tt.says), Finish: tenbit.FinishStop, LogProb: -0.001}, nil
+		}), Samples: 5, ClosedOnly: true}
+		got, err := d.Draft(t.Context(), request(t, tt.question))
+		if err != nil || got.Confidence > 0 != tt.sure {
+			t.Errorf("%s: got %v, %v", tt.question, got.Confidence, err)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"tenbit/codec"
 	"tenbit/gateway"
 	"tenbit/internal/config"
+	"tenbit/internal/embedded"
 	"tenbit/internal/link"
 	"tenbit/internal/register"
 	"tenbit/internal/telemetry"
@@ -125,6 +127,7 @@ func wireLocal(g *gateway.Gateway, r *role, c config.Edge) error {
 	g.Drafter = policy.Drafter{
 		Local: local, Samples: c.Policy.Samples, Temperature: c.Policy.Temperature, Seed: firstSeed, Parallel: c.Policy.Parallel,
 		Calibration: policy.Calibration(c.Policy.Calibration),
+		ClosedOnly:  c.Local.Kind == "embedded" && !strings.HasSuffix(c.Local.Model, embedded.Extension),
 	}
 	g.Drafter.Stop, err = policy.ParseStop(c.Policy.EarlyStop) // was validated
 	return err

@@ -117,13 +117,9 @@ func (r *Register) build(records map[string][]byte) *state {
 	}
 	for name, val := range records {
 		if id, ok := strings.CutPrefix(name, tenantRecord); ok {
-			var t Tenant
-			if err := json.Unmarshal(val, &t); err != nil {
-				t = s.tenants[tenbit.TenantID(id)]
-				t.Disabled = true
+			if t, ok := r.patched(tenbit.TenantID(id), val); ok {
+				s.tenants[t.ID] = t
 			}
-			t.ID = tenbit.TenantID(id)
-			s.tenants[t.ID] = t
 		}
 		if pool, ok := strings.CutPrefix(name, sharedRecord); ok {
 			var ws []tenbit.Window
@@ -270,10 +266,10 @@ func (r *Register) All() ([]Tenant, []Key) {
 	return ts, ks
 }
 
-// Set puts a tenant in force.
+// Set puts a tenant in force. What it has as the configuration says goes on to
+// follow that.
 func (r *Register) Set(ctx context.Context, t Tenant) error {
-	t.Above = nil // follows from the group
-	val, err := json.Marshal(t)
+	val, err := r.patch(t)
 	if err != nil {
 		return fmt.Errorf("write a tenant: %w", err)
 	}

@@ -81,6 +81,39 @@ func TestChanges(t *testing.T) {
 	check("a record that cannot be read", "tb-new", false)
 }
 
+// TestChangesFollowTheConfiguration: what operators left alone is as the file says,
+// also when that changes; a tenant that is taken out of it is gone, and one that
+// operators made stays.
+func TestChangesFollowTheConfiguration(t *testing.T) {
+	s := shared{}
+	ship := Tenant{Tenant: tenbit.Tenant{ID: "ship", MaxRequest: 5, Active: 3}, Group: "crew"}
+	with := func(ts ...Tenant) *Register {
+		r := New(Options{Tenants: ts, Records: s, Hash: hash})
+		if err := r.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	first := with(ship)
+	changed, _ := first.Lookup("ship")
+	changed.OnEmpty, changed.Group = tenbit.EmptyReject, ""
+	if err := errors.Join(first.Set(t.Context(), changed), first.Set(t.Context(), Tenant{Tenant: tenbit.Tenant{ID: "boat", MaxRequest: 7}})); err != nil {
+		t.Fatal(err)
+	}
+	ship.MaxRequest, ship.Active = 77, 0
+	got, _ := with(ship).Lookup("ship")
+	if got.MaxRequest != 77 || got.Active != 0 || got.OnEmpty != tenbit.EmptyReject || got.Group != "" {
+		t.Errorf("got %+v, want the file's limits and the operator's changes", got)
+	}
+	last := with()
+	if got, ok := last.Lookup("ship"); ok {
+		t.Errorf("taken out of the file: got %+v", got)
+	}
+	if got, ok := last.Lookup("boat"); !ok || got.MaxRequest != 7 {
+		t.Errorf("made by operators: got %+v, %v", got, ok)
+	}
+}
+
 func must(b []byte, err error) []byte {
 	if err != nil {
 		panic(err)
