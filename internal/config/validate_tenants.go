@@ -23,11 +23,11 @@ func (p *problems) tenants(c *Edge) {
 	if len(c.Tenants) == 0 {
 		p.add("tenants", "must name at least one")
 	}
-	seen := map[string]bool{}
+	seen, hashes := map[string]bool{}, map[string]string{}
 	for i, t := range c.Tenants {
 		at := fmt.Sprintf("tenants[%d]", i)
 		p.id(at, t.ID, seen)
-		p.keys(at, t.Keys)
+		p.keys(at, t.Keys, hashes)
 		p.budget(at+".budget", t.Budget)
 		if t.Group != "" && !groups[t.Group] {
 			p.add(at+".group", "%q is not among the groups", t.Group)
@@ -45,11 +45,11 @@ func (p *problems) edges(edges []Peer) {
 	if len(edges) == 0 {
 		p.add("edges", "must name at least one")
 	}
-	seen := map[string]bool{}
+	seen, hashes := map[string]bool{}, map[string]string{}
 	for i, e := range edges {
 		at := fmt.Sprintf("edges[%d]", i)
 		p.id(at, e.ID, seen)
-		p.keys(at, e.Keys)
+		p.keys(at, e.Keys, hashes)
 		p.budget(at+".budget", e.Budget)
 		for j, w := range e.Budget.Windows {
 			if w.UpBytes > 0 || w.Money > 0 {
@@ -77,13 +77,19 @@ func (p *problems) id(at, id string, seen map[string]bool) {
 	seen[id] = true
 }
 
-func (p *problems) keys(at string, keys []Key) {
+// keys checks keys; seen says where a hash stands: a key of two would have but
+// one of them pay.
+func (p *problems) keys(at string, keys []Key, seen map[string]string) {
 	for i, k := range keys {
-		if k.Expires == "" {
-			continue
+		at := fmt.Sprintf("%s.keys[%d]", at, i)
+		hash := strings.ToLower(k.Hash) // hex digits have two cases
+		if first, ok := seen[hash]; ok {
+			p.add(at, "is the same key as %s", first)
+		} else if hash != "" {
+			seen[hash] = at
 		}
-		if _, err := time.Parse(time.RFC3339, k.Expires); err != nil {
-			p.add(fmt.Sprintf("%s.keys[%d].expires", at, i), "want a time such as 2027-01-31T00:00:00Z")
+		if _, err := time.Parse(time.RFC3339, k.Expires); err != nil && k.Expires != "" {
+			p.add(at+".expires", "want a time such as 2027-01-31T00:00:00Z")
 		}
 	}
 }
