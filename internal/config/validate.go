@@ -31,9 +31,30 @@ func (p *problems) oneOf(key, got string, want ...string) {
 func (p *problems) address(key, addr string) {
 	if addr == "" {
 		p.add(key, "must be set")
-	} else if _, _, err := net.SplitHostPort(addr); err != nil {
+	} else if _, port, err := net.SplitHostPort(addr); err != nil {
 		p.add(key, "%q is not host:port", addr)
+	} else if _, err := net.LookupPort("tcp", port); err != nil {
+		p.add(key, "%q: want a port from 0 to 65535", addr)
 	}
+}
+
+// listeners checks both addresses, of which one may not take the other's.
+func (p *problems) listeners(listen, admin string) {
+	p.address("listen", listen)
+	p.address("admin.listen", admin)
+	host, port, err := net.SplitHostPort(listen)
+	adminHost, adminPort, adminErr := net.SplitHostPort(admin)
+	if err != nil || adminErr != nil || port != adminPort || port == "" || port == "0" {
+		return
+	}
+	if host == adminHost || everyHost(host) || everyHost(adminHost) {
+		p.add("admin.listen", "%q is taken by listen", admin)
+	}
+}
+
+func everyHost(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "" || ip != nil && ip.IsUnspecified()
 }
 
 func (p *problems) url(key, s string, schemes ...string) {
@@ -48,8 +69,7 @@ func (p *problems) url(key, s string, schemes ...string) {
 // Validate returns all problems with their key paths.
 func (c *Edge) Validate() error {
 	var p problems
-	p.address("listen", c.Listen)
-	p.address("admin.listen", c.Admin.Listen)
+	p.listeners(c.Listen, c.Admin.Listen)
 	p.oneOf("log", c.Log, "debug", "info", "warn", "error")
 	if len(c.Models) == 0 || slices.Contains(c.Models, "") {
 		p.add("models", "must name at least one model, none of them empty")
@@ -57,7 +77,7 @@ func (c *Edge) Validate() error {
 	p.auth(c.Auth, c.Listen)
 	p.tenants(c)
 	p.windows("global", c.Global.Windows)
-	p.tariff(c.Remote.Price)
+	p.tariff(c)
 	p.model("local", c.Local, "auto")
 	p.remote(c.Remote)
 	p.policy(c.Policy)
@@ -97,8 +117,7 @@ func (c *Edge) ValidateModels() error {
 // Validate returns all problems with their key paths.
 func (c *Origin) Validate() error {
 	var p problems
-	p.address("listen", c.Listen)
-	p.address("admin.listen", c.Admin.Listen)
+	p.listeners(c.Listen, c.Admin.Listen)
 	p.oneOf("log", c.Log, "debug", "info", "warn", "error")
 	p.tls(c.TLS)
 	p.auth(c.Auth, c.Listen)
@@ -184,14 +203,14 @@ func (p *problems) remote(r Remote) {
 		p.add("remote.timeout", "must be positive")
 	}
 	p.histories("remote.histories", r.Histories)
+	if (r.Cert == "") != (r.CertKey == "") {
+		p.add("remote.cert", "cert and cert_key go together")
+	}
 	switch r.Kind {
 	case "origin":
 		p.url("remote.url", r.URL, "ws", "wss")
 		if r.Token == "" && r.Cert == "" {
 			p.add("remote.token", "must be set")
-		}
-		if (r.Cert == "") != (r.CertKey == "") {
-			p.add("remote.cert", "cert and cert_key go together")
 		}
 	case "api":
 		p.model("remote.api", r.API)
@@ -255,9 +274,6 @@ func (p *problems) ledger(l Ledger) {
 		p.add("ledger.path", "must be set")
 	}
 	if l.Kind == "redis" {
-		if l.Redis.Addr == "" {
-			p.add("ledger.redis.addr", "must be set")
-		}
 		p.redis("ledger.redis", l.Redis)
 	}
 	if l.Replicas < 0 {

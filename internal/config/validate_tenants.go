@@ -142,16 +142,39 @@ func (p *problems) windows(at string, ws []Window) {
 	}
 }
 
-func (p *problems) tariff(c Tariff) {
-	if c.Input < 0 || c.Output < 0 || c.MaxOutput < 0 {
+func (p *problems) tariff(c *Edge) {
+	price := c.Remote.Price
+	if price.Input < 0 || price.Output < 0 || price.MaxOutput < 0 {
 		p.add("remote.price", "must not be negative")
 	}
-	if c.Output > 0 && c.MaxOutput == 0 {
+	if price.Output > 0 && price.MaxOutput == 0 {
 		p.add("remote.price.max_output", "must be set where output has a price")
+	}
+	if price.Input != 0 || price.Output != 0 {
+		return
+	}
+	p.noMoney("global", c.Global.Windows)
+	for i, g := range c.Groups {
+		p.noMoney(fmt.Sprintf("groups[%d]", i), g.Windows)
+	}
+	for i, t := range c.Tenants {
+		p.noMoney(fmt.Sprintf("tenants[%d].budget", i), t.Budget.Windows)
+	}
+}
+
+// noMoney refuses limits on money, which hold nobody back where nothing costs any.
+func (p *problems) noMoney(at string, ws []Window) {
+	for i, w := range ws {
+		if w.Money > 0 {
+			p.add(fmt.Sprintf("%s.windows[%d].money", at, i), "needs remote.price")
+		}
 	}
 }
 
 func (p *problems) redis(at string, r Redis) {
+	if !strings.Contains(r.Addr, "://") && !strings.HasPrefix(r.Addr, "/") { // a cluster, a socket
+		p.address(at+".addr", r.Addr)
+	}
 	if r.Timeout <= 0 {
 		p.add(at+".timeout", "must be positive")
 	}

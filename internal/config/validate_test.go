@@ -27,6 +27,36 @@ func TestKeysOfTwo(t *testing.T) {
 	}
 }
 
+// What could not start is refused.
+func TestCannotStart(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change func(*Edge)
+		word   string
+		want   string // empty: no problem has word
+	}{
+		{"as it comes", func(*Edge) {}, "listen", ""},
+		{"no such port", func(c *Edge) { c.Listen = "127.0.0.1:70000" }, "", `listen: "127.0.0.1:70000": want a port`},
+		{"a named port", func(c *Edge) { c.Listen = "127.0.0.1:http" }, "listen", ""},
+		{"one address", func(c *Edge) { c.Admin.Listen = c.Listen }, "", `admin.listen: "127.0.0.1:8484" is taken by listen`},
+		{"every address", func(c *Edge) { c.Listen = ":8485" }, "", "admin.listen"},
+		{"ports that the system picks", func(c *Edge) { c.Listen, c.Admin.Listen = "127.0.0.1:0", "127.0.0.1:0" }, "listen", ""},
+		{"half a pair, no remote", func(c *Edge) { c.Remote.Cert = "cert.pem" }, "", "remote.cert: cert and cert_key go together"},
+		{"Redis without a port", func(c *Edge) { c.Ledger.Kind, c.Ledger.Redis.Addr = "redis", "localhost" }, "", `ledger.redis.addr: "localhost" is not host:port`},
+		{"Redis nowhere", func(c *Edge) { c.Ledger.Kind = "redis" }, "", "ledger.redis.addr: must be set"},
+		{"a cluster", func(c *Edge) { c.Ledger.Kind, c.Ledger.Redis.Addr = "redis", "redis://localhost:1?addr=localhost:2" }, "addr", ""},
+		{"a socket", func(c *Edge) { c.Cache.Redis.Addr = "/run/redis.sock" }, "addr", ""},
+		{"money for nothing", func(c *Edge) { c.Global.Windows = []Window{{Money: 1, Per: 1}} }, "", "global.windows[0].money: needs remote.price"},
+		{"money for tokens", func(c *Edge) { c.Remote.Price.Input, c.Global.Windows = 1, []Window{{Money: 1, Per: 1}} }, "money", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := DefaultEdge()
+			tt.change(&c)
+			want(t, problems{c.Validate()}, tt.word, tt.want)
+		})
+	}
+}
+
 // want fails unless text is among the problems; where it is empty, unless none
 // of them has word.
 func want(t *testing.T, p problems, word, text string) {
