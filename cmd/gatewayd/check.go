@@ -25,12 +25,13 @@ func checkMain(args []string, stdout, stderr io.Writer) int {
 		c, problems := o.loadOrigin()
 		if problems == nil {
 			_, problems = edgesOf(c)
+			problems = errors.Join(problems, originFiles(c))
 		}
 		shown, err = c, problems
 	} else {
 		c, problems := o.loadEdge()
 		if problems == nil {
-			problems = keysOf(c)
+			problems = errors.Join(keysOf(c), edgeFiles(c))
 		}
 		_, ring := ringOf(c.Cache)
 		problems = errors.Join(problems, ring)
@@ -53,6 +54,43 @@ func checkMain(args []string, stdout, stderr io.Writer) int {
 	}
 	_, _ = stdout.Write(out)
 	return 0
+}
+
+// edgeFiles reads the certificates that an edge needs at its start.
+func edgeFiles(c config.Edge) error {
+	_, served := edgeTLS(c.TLS, nil)
+	var remote, kept error
+	if c.Remote.Kind == "origin" {
+		if _, remote = clientTLS(c.Remote); remote != nil {
+			remote = fmt.Errorf("remote.%w", remote)
+		}
+	}
+	if c.Cache.Redis.Addr != "" {
+		kept = redisFiles("cache.redis", c.Cache.Redis)
+	}
+	return errors.Join(served, remote, kept, ledgerFiles(c.Ledger))
+}
+
+// originFiles is edgeFiles for an origin.
+func originFiles(c config.Origin) error {
+	_, served := serverTLS(c.TLS, nil)
+	return errors.Join(served, ledgerFiles(c.Ledger))
+}
+
+func ledgerFiles(c config.Ledger) error {
+	if c.Kind != "redis" {
+		return nil
+	}
+	return redisFiles("ledger.redis", c.Redis)
+}
+
+// redisFiles makes a client, which reads the files and connects to nothing.
+func redisFiles(at string, c config.Redis) error {
+	client, err := redisClient(c)
+	if err != nil {
+		return fmt.Errorf("%s: %w", at, err)
+	}
+	return client.Close()
 }
 
 // secret reads auth.secret alone: the rest of the file may still be unfinished.
