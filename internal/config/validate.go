@@ -23,9 +23,14 @@ func (p *problems) add(key, format string, args ...any) {
 }
 
 func (p *problems) oneOf(key, got string, want ...string) {
-	if !slices.Contains(want, got) {
-		p.add(key, "%q is not one of %s", got, strings.Join(want, ", "))
+	if slices.Contains(want, got) {
+		return
 	}
+	text := strings.Join(want, ", ")
+	if want[0] == "" {
+		text = strings.Join(want[1:], ", ") + ", or empty"
+	}
+	p.add(key, "%q is not one of %s", got, text)
 }
 
 func (p *problems) address(key, addr string) {

@@ -27,7 +27,7 @@ func TestKeysOfTwo(t *testing.T) {
 	}
 }
 
-// What could not start is refused.
+// What could not start, or would mean nothing, is refused.
 func TestCannotStart(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -46,6 +46,7 @@ func TestCannotStart(t *testing.T) {
 		{"Redis nowhere", func(c *Edge) { c.Ledger.Kind = "redis" }, "", "ledger.redis.addr: must be set"},
 		{"a cluster", func(c *Edge) { c.Ledger.Kind, c.Ledger.Redis.Addr = "redis", "redis://localhost:1?addr=localhost:2" }, "addr", ""},
 		{"a socket", func(c *Edge) { c.Cache.Redis.Addr = "/run/redis.sock" }, "addr", ""},
+		{"neither", func(c *Edge) { c.Tenants = []Tenant{{Budget: Budget{OnEmpty: "maybe"}}} }, "", `"maybe" is not one of local, reject, or empty`},
 		{"money for nothing", func(c *Edge) { c.Global.Windows = []Window{{Money: 1, Per: 1}} }, "", "global.windows[0].money: needs remote.price"},
 		{"money for tokens", func(c *Edge) { c.Remote.Price.Input, c.Global.Windows = 1, []Window{{Money: 1, Per: 1}} }, "money", ""},
 	} {
