@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -68,6 +69,8 @@ func TestLoadRefuses(t *testing.T) {
 		{"unknown key", "lisen: x", "", "lisen"},
 		{"wrong type", "limits: {body: many}", "", "many"},
 		{"malformed environment", "", "TENBIT_LIMITS_BODY=many", "TENBIT_LIMITS_BODY"},
+		{"a list of objects", "", "TENBIT_TENANTS=[]", "TENBIT_TENANTS: only the file"},
+		{"windows", "", "TENBIT_GLOBAL_WINDOWS=1000", "TENBIT_GLOBAL_WINDOWS: only the file"},
 		{"empty number", "", "TENBIT_LIMITS_BODY=", "TENBIT_LIMITS_BODY"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -91,6 +94,17 @@ func TestEnvironment(t *testing.T) {
 	}
 	if c.Local.URL != "http://x" || c.Limits.Body != 4096 || c.Remote.Timeout.Seconds() != 3 || c.Auth.Secret != "s: {" {
 		t.Errorf("got %+v", c)
+	}
+}
+
+func TestListsFromTheEnvironment(t *testing.T) {
+	c := DefaultEdge()
+	c.CORS = []string{"https://chat.example"}
+	if err := override(&c, []string{"TENBIT_POLICY_MODES=accept, select", "TENBIT_MODELS=small", "TENBIT_CORS="}); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(c.Policy.Modes, []string{"accept", "select"}) || !slices.Equal(c.Models, []string{"small"}) || len(c.CORS) != 0 {
+		t.Errorf("got %q, %q, %q", c.Policy.Modes, c.Models, c.CORS)
 	}
 }
 
