@@ -5,6 +5,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 )
 
 // errUsage says that the command line is wrong.
@@ -24,6 +26,20 @@ func parse(fs *flag.FlagSet, args []string, stderr io.Writer) error {
 		return wrong(fs, "%v", err)
 	}
 	return nil
+}
+
+// verbs says what there is to do with a noun, as the usage has it; -h is no failure.
+func verbs(noun, verb string, stdout io.Writer, want string) error {
+	if !slices.Contains([]string{"-h", "-help", "--help", "help"}, verb) {
+		return fmt.Errorf("gatewayd %s: want %s: %w", noun, want, errUsage)
+	}
+	fmt.Fprintln(stdout, "usage:")
+	for line := range strings.Lines(usage) {
+		if strings.HasPrefix(line, "  gatewayd "+noun+" ") {
+			fmt.Fprint(stdout, line)
+		}
+	}
+	return flag.ErrHelp
 }
 
 // wrong is a problem with a command's flags or arguments.

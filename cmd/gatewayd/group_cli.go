@@ -20,7 +20,7 @@ func groupMain(ctx context.Context, args []string, stdout, stderr io.Writer) int
 	case "set", "reset":
 		err = c.group(ctx, verb, rest, stderr)
 	default:
-		err = fmt.Errorf("gatewayd group: want list, set or reset: %w", errUsage)
+		err = verbs("group", verb, stdout, "list, set or reset")
 	}
 	if err != nil {
 		return fail(stderr, err)

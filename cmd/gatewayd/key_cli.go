@@ -25,7 +25,7 @@ func keyMain(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case "revoke":
 		err = c.revoke(ctx, rest, stderr)
 	default:
-		err = fmt.Errorf("gatewayd key: want new, list or revoke: %w", errUsage)
+		err = verbs("key", verb, stdout, "new, list or revoke")
 	}
 	if err != nil {
 		return fail(stderr, err)

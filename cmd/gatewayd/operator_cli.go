@@ -132,7 +132,7 @@ func tenantMain(ctx context.Context, args []string, stdout, stderr io.Writer) in
 	case "audit":
 		err = c.audit(ctx, rest, stderr)
 	default:
-		err = fmt.Errorf("gatewayd tenant: want list, show, set, reset or audit: %w", errUsage)
+		err = verbs("tenant", verb, stdout, "list, show, set, reset or audit")
 	}
 	if err != nil {
 		return fail(stderr, err)
