@@ -65,60 +65,6 @@ var (
 // next start replays no more than that.
 const pointEvery = 20000
 
-// OpenBolt opens or makes the file at path, which one process holds at a time.
-// keep is how long the journal keeps entries, 0: [Keep]; hold is how long a hold
-// waits for its settlement, 0: [HoldFor].
-func OpenBolt(path string, keep, hold time.Duration) (*Bolt, error) {
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: 2 * time.Second, FreelistType: bbolt.FreelistMapType})
-	if err != nil {
-		return nil, fmt.Errorf("open the ledger %s: %w", path, err)
-	}
-	if keep == 0 {
-		keep = Keep
-	}
-	b := &Bolt{db: db, keep: keep, wake: make(chan struct{}, 1), batch: &batch{taken: true, done: make(chan struct{})}}
-	close(b.batch.done)
-	b.book = newBook(hold, b.add)
-	if err := b.load(); err != nil {
-		return nil, errors.Join(fmt.Errorf("open the ledger %s: %w", path, err), db.Close())
-	}
-	b.idle.Go(b.writer)
-	return b, nil
-}
-
-// load makes the buckets and replays what follows the checkpoint.
-func (b *Bolt) load() error {
-	return b.db.Update(func(tx *bbolt.Tx) error {
-		if tx.Bucket(oldBucket) != nil {
-			return errors.New("an older version made it; move it away to begin anew")
-		}
-		for _, name := range [][]byte{journalBucket, openingBucket, stateBucket, recordBucket} {
-			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
-				return err
-			}
-		}
-		var p checkpoint
-		if val := tx.Bucket(stateBucket).Get(pointKey); val != nil {
-			if err := json.Unmarshal(val, &p); err != nil {
-				return fmt.Errorf("read the checkpoint: %w", err)
-			}
-		}
-		p.restore(b.book)
-		b.next = p.Next
-		c := tx.Bucket(journalBucket).Cursor()
-		for k, v := c.Seek(numberKey(p.Next)); k != nil; k, v = c.Next() {
-			e, err := ParseEntry(string(v))
-			if err != nil {
-				return fmt.Errorf("entry %x: %w", k, err)
-			}
-			b.book.apply(e)
-			b.next = binary.BigEndian.Uint64(k) + 1
-			b.points++
-		}
-		return nil
-	})
-}
-
 func numberKey(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 
 // add queues an entry for the disk. b.mu is held.
