@@ -36,9 +36,9 @@ func adminOf(m *telemetry.Metrics, o *operator, probes []probe) http.Handler {
 			switch e := p.check(ctx); {
 			case e == nil:
 			case p.must:
-				err = errors.Join(err, fmt.Errorf("%s: %s", p.name, redisState(e)))
+				err = errors.Join(err, fmt.Errorf("%s: %w", p.name, e))
 			default:
-				notes = append(notes, p.name+": "+redisState(e))
+				notes = append(notes, p.name+": "+e.Error())
 			}
 		}
 		return notes, err

@@ -65,11 +65,11 @@ func (r *role) behind(m *telemetry.Metrics, c config.Cache) (cache.Behind, redis
 	}
 	kept := cache.NewRedis(client, c.Redis.Timeout, ring)
 	r.closers = append(r.closers, kept.Close, client.Close)
-	r.probes = append(r.probes, probe{"cache (redis)", func(ctx context.Context) error {
+	r.probes = append(r.probes, probe{"cache (redis)", ofRedis(func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, 2*c.Redis.Timeout)
 		defer cancel()
 		return client.Ping(ctx).Err()
-	}, false})
+	}), false})
 	m.Counter("cache_dropped_writes_total", "Entries that Redis was too slow for, or refused.", "redis", func() int64 { return kept.Losses().Dropped })
 	m.Counter("cache_unreadable_total", "Entries in Redis that were damaged, misplaced or under an unknown key.", "redis", func() int64 { return kept.Losses().Unreadable })
 	return kept, client, nil

@@ -83,17 +83,21 @@ func (r *role) ledger(c config.Ledger) (store, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.probes = append(r.probes, probe{"ledger (" + c.Kind + ")", l.Ready, true})
+	ready := l.Ready
+	if c.Kind == "redis" {
+		ready = ofRedis(ready)
+	}
+	r.probes = append(r.probes, probe{"ledger (" + c.Kind + ")", ready, true})
 	if d, ok := l.(interface {
 		Durable(context.Context) (string, error)
 	}); ok {
-		r.probes = append(r.probes, probe{"ledger", func(ctx context.Context) error {
+		r.probes = append(r.probes, probe{"ledger", ofRedis(func(ctx context.Context) error {
 			flaw, err := d.Durable(ctx)
 			if err == nil && flaw != "" {
 				err = errors.New(flaw)
 			}
 			return err
-		}, false})
+		}), false})
 	}
 	return l, nil
 }

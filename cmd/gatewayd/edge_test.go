@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -35,10 +36,7 @@ func listing(t *testing.T, model string) string {
 func TestAnswersOfAnotherModel(t *testing.T) {
 	kept := miniredis.RunT(t).Addr()
 	for _, tt := range []struct{ model, route string }{{"alpha", "local"}, {"beta", "local"}, {"alpha", "cache"}} {
-		c := config.DefaultEdge()
-		c.Auth.Secret = "a secret for this test"
-		c.Tenants = []config.Tenant{{ID: "t", Keys: []config.Key{{Hash: gateway.HashKey([]byte(c.Auth.Secret), "tb-test")}}}}
-		c.Ledger.Kind, c.Remote.Kind = "memory", "none"
+		c := lone(t)
 		c.Local.URL, c.Cache.Redis.Addr = listing(t, tt.model), kept
 		r, err := wireEdge(c, slog.New(slog.DiscardHandler))
 		if err != nil {
@@ -57,6 +55,39 @@ func TestAnswersOfAnotherModel(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestReadyzNamesTheLedger: what is wrong with a file is not said to be Redis's.
+func TestReadyzNamesTheLedger(t *testing.T) {
+	c := lone(t)
+	c.Ledger.Kind, c.Ledger.Path = "bolt", filepath.Join(t.TempDir(), "ledger")
+	r, err := wireEdge(c, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, end := range r.closers { // the ledger's, too
+		if err := end(); err != nil {
+			t.Error(err)
+		}
+	}
+	if status, text := readyz(t, r); status != http.StatusServiceUnavailable || !strings.Contains(text, "ledger (bolt): ") || strings.Contains(text, "Redis") {
+		t.Errorf("got %d, %q", status, text)
+	}
+}
+
+// lone is an edge that has a tenant, and only a local model.
+func lone(t *testing.T) config.Edge {
+	c := config.DefaultEdge()
+	c.Auth.Secret = "a secret for this test"
+	c.Tenants = []config.Tenant{{ID: "t", Keys: []config.Key{{Hash: gateway.HashKey([]byte(c.Auth.Secret), "tb-test")}}}}
+	c.Ledger.Kind, c.Remote.Kind, c.Local.URL = "memory", "none", listing(t, "alpha")
+	return c
+}
+
+func readyz(t *testing.T, r *role) (int, string) {
+	w := httptest.NewRecorder()
+	r.admin.Handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil))
+	return w.Code, w.Body.String()
 }
 
 // TestVersionNamesWhatDecides: what comes from another large model is not found.

@@ -71,12 +71,19 @@ func redisTLS(c config.Redis) (*tls.Config, error) {
 	return meetTLS(tls.VersionTLS12, c.CA, c.Cert, c.CertKey)
 }
 
+// ofRedis lets a check of a Redis server name what is wrong with it.
+func ofRedis(check func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if err := check(ctx); err != nil {
+			return errors.New(redisState(err))
+		}
+		return nil
+	}
+}
+
 // redisState names what is wrong with a server, in words for /readyz.
 func redisState(err error) string {
 	text := err.Error()
-	if errors.As(err, new(told)) {
-		return text
-	}
 	for _, s := range []struct{ has, says string }{
 		{"WRONGPASS", "Redis refuses the user name or password"},
 		{"NOAUTH", "Redis wants a password"},

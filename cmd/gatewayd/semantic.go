@@ -26,7 +26,7 @@ func wireSemantic(g *gateway.Gateway, r *role, m *telemetry.Metrics, c config.Ed
 	if g.Embed == nil {
 		if slices.ContainsFunc(c.Tenants, func(t config.Tenant) bool { return t.Semantic }) { // local.kind auto found no Ollama
 			r.probes = append(r.probes, probe{"semantic cache", func(context.Context) error {
-				return condition("off: the local model makes no embeddings")
+				return errors.New("off: the local model makes no embeddings")
 			}, false})
 		}
 		return nil
@@ -59,7 +59,7 @@ func wireSemantic(g *gateway.Gateway, r *role, m *telemetry.Metrics, c config.Ed
 		if people, ok := g.Keys.(*register.Register); ok && !takesPart(people) {
 			return nil
 		}
-		return condition(g.Semantic.Where(ctx))
+		return errors.New(g.Semantic.Where(ctx))
 	}, false})
 	return nil
 }
@@ -87,8 +87,3 @@ func semanticNotes(c config.Edge) (out []string) {
 	}
 	return out
 }
-
-// condition is what a probe tells of a part that works.
-func condition(text string) error { return told{errors.New(text)} }
-
-type told struct{ error }

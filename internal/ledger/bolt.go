@@ -264,10 +264,7 @@ func (b *Bolt) Reset(_ context.Context, accounts ...string) error {
 func (b *Bolt) Ready(context.Context) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if err := b.down(); err != nil {
-		return fmt.Errorf("ledger: %w", err)
-	}
-	return nil
+	return b.down()
 }
 
 // Close writes what is queued and closes the file.
