@@ -7,8 +7,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -32,7 +34,8 @@ type Bolt struct {
 	next   uint64 // number of the next entry
 	batch  *batch // the newest, perhaps written already
 	points int    // entries since the last checkpoint
-	failed error  // the file cannot be written: memory may be ahead of it
+	failed error  // the last batch could not be written: memory is ahead of the file
+	tried  time.Time
 	closed bool
 }
 
@@ -69,20 +72,29 @@ func numberKey(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 
 // add queues an entry for the disk. b.mu is held.
 func (b *Bolt) add(e Entry) {
+	q := b.queue()
+	q.entries = append(q.entries, numbered{b.next, e.At, e.String()})
+	b.next++
+	b.points++
+}
+
+// queue is the batch that is written next. b.mu is held.
+func (b *Bolt) queue() *batch {
 	if b.batch.taken {
 		b.batch = &batch{done: make(chan struct{})}
 	}
-	b.batch.entries = append(b.batch.entries, numbered{b.next, e.At, e.String()})
-	b.next++
-	b.points++
 	select {
 	case b.wake <- struct{}{}:
 	default:
 	}
+	return b.batch
 }
 
 // writer writes batches until Close. It is the only one that writes entries.
+// Those of a batch that failed go before those of the next, in one transaction:
+// the journal has no gap.
 func (b *Bolt) writer() {
+	var late []numbered
 	for range b.wake {
 		for {
 			b.mu.Lock()
@@ -96,16 +108,32 @@ func (b *Bolt) writer() {
 				b.points = 0
 				now.point = b.book.checkpoint(b.next)
 			}
-			b.mu.Unlock()
-			now.err = b.db.Update(func(tx *bbolt.Tx) error { return b.commit(tx, now) })
-			if now.err != nil {
-				b.mu.Lock()
-				b.failed = now.err
-				b.mu.Unlock()
+			if unsure(b.failed) {
+				now.err = b.failed
 			}
+			b.mu.Unlock()
+			now.entries = append(late, now.entries...)
+			if now.err == nil {
+				now.err = b.db.Update(func(tx *bbolt.Tx) error { return b.commit(tx, now) })
+			}
+			late = nil
+			if now.err != nil {
+				late = now.entries
+			}
+			b.mu.Lock()
+			b.failed, b.tried = now.err, time.Now()
+			b.mu.Unlock()
 			close(now.done)
 		}
 	}
+}
+
+// unsure reports whether nobody knows what a failed write left on the disk: a
+// sync failed, and one that works later would not mean that all is there. What
+// fails before that, as on a full disk, has left nothing.
+func unsure(err error) bool {
+	var op *os.PathError
+	return errors.As(err, new(syscall.Errno)) && (!errors.As(err, &op) || op.Op != "write")
 }
 
 // commit writes a batch and sums up entries that are older than keep.
@@ -203,16 +231,28 @@ func (b *Bolt) step(f func(*book, time.Time) error) error {
 	return result
 }
 
-// down is why nothing can be written any more, nil where it can: a movement would
-// be queued for nobody. b.mu is held.
-func (b *Bolt) down() error {
-	if b.failed == nil && !b.closed {
-		return nil
-	}
-	return fmt.Errorf("%w: %w", tenbit.ErrLedgerDown, errors.Join(b.failed, errClosed))
-}
+// retryEvery is how often a batch that could not be written is tried again.
+const retryEvery = time.Second
 
-var errClosed = errors.New("the file is closed or cannot be written")
+// down is why nothing can be written, nil where it can: a movement would be
+// queued for nobody. Now and then it tries again what could not be written. b.mu
+// is held, but not while it tries.
+func (b *Bolt) down() error {
+	if b.failed != nil && !b.closed && !unsure(b.failed) && time.Since(b.tried) >= retryEvery {
+		b.tried = time.Now() // others don't try meanwhile
+		again := b.queue()
+		b.mu.Unlock()
+		<-again.done
+		b.mu.Lock()
+	}
+	switch {
+	case b.failed != nil:
+		return fmt.Errorf("%w: the file cannot be written: %w", tenbit.ErrLedgerDown, b.failed)
+	case b.closed:
+		return fmt.Errorf("%w: the file is closed", tenbit.ErrLedgerDown)
+	}
+	return nil
+}
 
 // Reserve is [Memory.Reserve], durable. Errors of the file wrap [tenbit.ErrLedgerDown].
 func (b *Bolt) Reserve(_ context.Context, t tenbit.Tenant, id string, want tenbit.Amount) (h tenbit.Hold, err error) {
@@ -275,6 +315,9 @@ func (b *Bolt) Close() error {
 		return nil
 	}
 	b.closed = true
+	if b.failed != nil {
+		b.queue() // there may be room now
+	}
 	close(b.wake)
 	b.mu.Unlock()
 	b.idle.Wait()

@@ -7,7 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
+
+	"tenbit"
 )
 
 // usedFile makes a ledger's file with some content, and returns its path.
@@ -70,6 +74,81 @@ func TestDamagedFile(t *testing.T) {
 			spoiled := append([]byte(nil), whole...)
 			_, _ = noise.Read(spoiled[at : at+512]) // never fails
 			t.Run(fmt.Sprintf("seed %d, noise at %d", seed, at), func(t *testing.T) { open(t, spoiled, false) })
+		}
+	}
+}
+
+// A full disk ends buying until there is room again. What was refused meanwhile
+// is not in the ledger, what was granted is, and the journal has no gap.
+func TestFullDisk(t *testing.T) {
+	path := usedFile(t)
+	b, err := OpenBolt(path, 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	room := func(size int) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.db.MaxSize, b.tried = size, time.Time{}
+	}
+	a := tenant("a", 1<<40)
+	room(1)
+	granted := 300
+	for ; err == nil && granted < 10000; granted++ { // until the file has to grow
+		_, err = b.Reserve(t.Context(), a, fmt.Sprint(granted), bits(10))
+	}
+	failed := fmt.Sprint(granted - 1)
+	for _, id := range []string{failed, "refused"} {
+		b.mu.Lock()
+		b.tried = time.Time{}
+		b.mu.Unlock()
+		if _, err = b.Reserve(t.Context(), a, id, bits(10)); !errors.Is(err, tenbit.ErrLedgerDown) {
+			t.Fatalf("%s: got %v, want %v", id, err, tenbit.ErrLedgerDown)
+		}
+	}
+	if err := b.Ready(t.Context()); !errors.Is(err, tenbit.ErrLedgerDown) {
+		t.Errorf("ready: got %v", err)
+	}
+	room(0)
+	if err := b.Ready(t.Context()); err != nil {
+		t.Fatal("there is room, and", err)
+	}
+	h, err := b.Reserve(t.Context(), a, failed, bits(10)) // now it is granted
+	if err == nil {
+		err = b.Settle(t.Context(), h, bits(4))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := agrees(t, b)
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if b, err = OpenBolt(path, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	after := agrees(t, b)
+	if want := granted - 1; len(before.Open) != want || len(after.Open) != want || after.Entries != before.Entries || after.Entries != want+2 {
+		t.Errorf("got %d and %d holds, %d and %d entries; want %d holds and their entries", len(before.Open), len(after.Open), before.Entries, after.Entries, want)
+	}
+}
+
+// After a sync that failed nothing is tried again.
+func TestUnsure(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		err  error
+		want bool
+	}{
+		{"none", nil, false},
+		{"a full disk", &os.PathError{Op: "write", Err: syscall.ENOSPC}, false},
+		{"no room to grow", errors.New("file resize error: no space left on device"), false},
+		{"sync", syscall.EIO, true},
+		{"sync elsewhere", &os.PathError{Op: "sync", Err: syscall.ENOSPC}, true},
+	} {
+		if got := unsure(tt.err); got != tt.want {
+			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
 		}
 	}
 }
