@@ -3,6 +3,7 @@ package test
 import (
 	"net"
 	"net/http"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -110,14 +111,14 @@ func TestABudgetHoldsUnderConcurrency(t *testing.T) {
 	}
 }
 
-// TestASignalDrains: a request under way ends well, new ones are refused, and
-// the exit status is 0.
+// TestASignalDrains: a request under way ends well, new ones are refused,
+// /readyz says why, and the exit status is 0.
 func TestASignalDrains(t *testing.T) {
 	large, goOn := stoppable(story + story)
 	d := deploy(t, says("It is dark."), func(fake.Received) fake.Behaviour { return large }, nil)
 	defer goOn()
 	answers := make(chan answer, 1)
-	go func() { answers <- d.post(t, fresh(open, false)) }()
+	go func() { answers <- d.post(t, fresh(open, true)) }()
 	d.eventually(t, "the large model being asked", func() bool { return len(d.Large.Seen()) > 0 })
 	if err := d.Edge.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
@@ -129,6 +130,9 @@ func TestASignalDrains(t *testing.T) {
 		}
 		return err != nil
 	})
+	if r := ready(t, d.Edge.Admin); r.Status != http.StatusServiceUnavailable || !strings.Contains(r.Text, "edge: draining") {
+		t.Errorf("/readyz: got %+v, want that it drains", r)
+	}
 	goOn()
 	if a := await(t, "the answer", answers); a.Text != story+story {
 		t.Errorf("got %d, %+v, %.300s; want the whole answer", a.Status, a.Meter, a.Body)

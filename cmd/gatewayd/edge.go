@@ -22,7 +22,7 @@ import (
 
 // wireEdge builds an edge from its configuration. It connects to nothing yet.
 func wireEdge(c config.Edge, log *slog.Logger) (*role, error) {
-	r := &role{name: "edge", log: log}
+	r := newRole("edge", log)
 	c.Local = settle(context.Background(), c.Local, r.later) // first: what is cached depends on it
 	m := telemetry.New(len(c.Tenants) + moreTenants)
 	g := &gateway.Gateway{

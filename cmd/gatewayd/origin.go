@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"sync/atomic"
 
 	"tenbit"
 	"tenbit/codec"
@@ -22,7 +21,7 @@ const linkPath = "/link"
 
 // wireOrigin builds an origin from its configuration. It connects to nothing yet.
 func wireOrigin(c config.Origin, log *slog.Logger) (*role, error) {
-	r := &role{name: "origin", log: log}
+	r := newRole("origin", log)
 	m := telemetry.New(len(c.Edges) + moreTenants)
 	edges, err := edgesOf(c)
 	if err != nil {
@@ -63,14 +62,7 @@ func wireOrigin(c config.Origin, log *slog.Logger) (*role, error) {
 	if r.server.TLSConfig, err = serverTLS(c.TLS, log); err != nil {
 		return nil, err
 	}
-	var draining atomic.Bool
-	r.drain = func(ctx context.Context) error { draining.Store(true); return server.Shutdown(ctx) }
-	r.probes = append(r.probes, probe{"origin", func(context.Context) error {
-		if draining.Load() {
-			return errors.New("draining")
-		}
-		return nil
-	}, true})
+	r.drain = server.Shutdown
 	r.admin = newServer(c.Admin.Listen, adminOf(m, &operator{people: people, ledger: l}, r.probes), log)
 	r.closers = append(r.closers, l.Close)
 	return r, nil

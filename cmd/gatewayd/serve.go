@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"tenbit/internal/config"
@@ -120,6 +121,23 @@ type role struct {
 	running []func()                    // started once it listens; a closer ends them
 	probes  []probe                     // what /readyz asks
 	log     *slog.Logger
+
+	draining atomic.Bool
+}
+
+func newRole(name string, log *slog.Logger) *role {
+	r := &role{name: name, log: log}
+	r.probes = []probe{{name, r.open, true}}
+	return r
+}
+
+// open is nil until the role drains: its port takes nobody then, while /readyz
+// still answers.
+func (r *role) open(context.Context) error {
+	if r.draining.Load() {
+		return errors.New("draining")
+	}
+	return nil
 }
 
 // later logs something once the role listens.
@@ -163,6 +181,7 @@ func (r *role) serve(ctx context.Context) error {
 	case err = <-ended:
 		left--
 	}
+	r.draining.Store(true)
 	r.log.Info("drain", "for", drainTime)
 	wait, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
