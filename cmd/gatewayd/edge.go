@@ -125,6 +125,9 @@ func wireLocal(g *gateway.Gateway, r *role, c config.Edge) error {
 		return fmt.Errorf("local: %w", err)
 	}
 	r.closers = append(r.closers, closer)
+	if c.Local.Kind == "ollama" {
+		r.probes = append(r.probes, probe{"local model", func(ctx context.Context) error { return answers(ctx, c.Local.URL) }, false})
+	}
 	if e, ok := embedder(c.Local, c.Embeddings); ok {
 		g.Embed = e
 	}

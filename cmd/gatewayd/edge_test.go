@@ -19,6 +19,10 @@ import (
 // listing is an Ollama that has one model, which says its name.
 func listing(t *testing.T, model string) string {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/api/version" {
+			fmt.Fprint(w, `{"version":"0.1.0"}`)
+			return
+		}
 		if r.URL.Path == "/api/tags" {
 			fmt.Fprintf(w, `{"models":[{"name":%q}]}`, model)
 			return
@@ -72,6 +76,33 @@ func TestReadyzNamesTheLedger(t *testing.T) {
 	}
 	if status, text := readyz(t, r); status != http.StatusServiceUnavailable || !strings.Contains(text, "ledger (bolt): ") || strings.Contains(text, "Redis") {
 		t.Errorf("got %d, %q", status, text)
+	}
+}
+
+// TestReadyzTellsOfNoOllama: it is a note, since the cache and the far side work
+// without.
+func TestReadyzTellsOfNoOllama(t *testing.T) {
+	c := lone(t)
+	c.Local.Kind = "ollama"
+	for _, tt := range []struct{ name, url, want string }{
+		{"there", c.Local.URL, "ready\n"},
+		{"away", "http://127.0.0.1:1", "ready\nlocal model: no Ollama answers at local.url\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c.Local.URL = tt.url
+			r, err := wireEdge(c, slog.New(slog.DiscardHandler))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if status, text := readyz(t, r); status != http.StatusOK || text != tt.want {
+				t.Errorf("got %d, %q, want %q", status, text, tt.want)
+			}
+			for _, end := range r.closers {
+				if err := end(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
 	}
 }
 

@@ -110,6 +110,19 @@ func installed(ctx context.Context, c config.Model) (string, error) {
 	return "", errors.New("it has no such model")
 }
 
+// answers is a note for operators: where it is an error, drafts fail.
+func answers(ctx context.Context, url string) error {
+	ctx, cancel := context.WithTimeout(ctx, probePatience)
+	defer cancel()
+	if _, err := ollama.Probe(ctx, url); err != nil {
+		return errors.New("no Ollama answers at local.url")
+	}
+	return nil
+}
+
+// probePatience leaves the other probes of /readyz their time.
+const probePatience = time.Second
+
 // timed bounds how long one completion may take.
 type timed struct {
 	policy.Model
