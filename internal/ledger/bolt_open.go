@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"syscall"
 	"time"
@@ -46,6 +47,9 @@ func (b *Bolt) open(path string) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
+			if _, fault := p.(runtime.Error); fault {
+				p = "a page is missing or makes no sense"
+			}
 			// bbolt may hold its locks, so that it can't be closed: the mapping, and
 			// with it the file's lock, stays until the process ends.
 			err = errors.Join(fmt.Errorf("%w: %v", errDamaged, p), file.Close())

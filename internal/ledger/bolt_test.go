@@ -60,7 +60,7 @@ func TestDamagedFile(t *testing.T) {
 			}
 			return
 		}
-		if !errors.Is(err, errDamaged) || !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), "goroutine") {
+		if !errors.Is(err, errDamaged) || !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), "runtime error") {
 			t.Errorf("got %v, want %v", err, errDamaged)
 		}
 	}
