@@ -14,7 +14,7 @@ import (
 
 const module = "tenbit"
 
-// allowed is the import table of docs/design.md: what each package may import
+// allowed is the import table: what each package may import
 // of ours, by path within the module; "." is the root package. A trailing slash
 // takes in every package below.
 var allowed = []row{
