@@ -86,48 +86,53 @@ func shared(t *testing.T, addr string) (*Redis, *Vectors) {
 	return r, NewVectors(client, time.Second, time.Hour)
 }
 
-// TestTenantsNeverMeet holds for memory, for a shared Redis, and for vector sets.
-func TestTenantsNeverMeet(t *testing.T) {
-	for _, tt := range []struct {
-		name  string
-		start func(t *testing.T) string
-	}{
-		{"memory", nil},
-		{"redis without vector sets", func(t *testing.T) string { return redistest.Start(t) }},
-		{"vector sets", func(t *testing.T) string { return redistest.Vectors(t).Addr() }},
+// everywhere runs a test in memory, over a Redis that edges share, and with its
+// vector sets.
+func everywhere(t *testing.T, run func(t *testing.T, s *Semantic)) {
+	for name, start := range map[string]func(t *testing.T) string{
+		"memory":                    nil,
+		"redis without vector sets": func(t *testing.T) string { return redistest.Start(t) },
+		"vector sets":               func(t *testing.T) string { return redistest.Vectors(t).Addr() },
 	} {
-		t.Run(tt.name, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			var behind Behind // nil: none
 			var v *Vectors
-			if tt.start != nil {
-				behind, v = shared(t, tt.start(t))
+			if start != nil {
+				behind, v = shared(t, start(t))
 			}
 			s, _ := newSemantic(t, behind, v, nil)
-			keep(t, s, "a", "sur", capital, "Paris")
-			for _, other := range []struct {
-				name                   string
-				tenant                 tenbit.TenantID
-				surroundings, question string
-			}{
-				{"another tenant", "b", "sur", capital},
-				{"a name that begins alike", "ab", "sur", capital},
-				{"a name with the other's surroundings", "asur", "", capital},
-				{"the other's name in the question", "b", "sur", "a " + capital},
-				{"the other's name in the surroundings", "", "asur", capital},
-				{"an empty name", "", "sur", capital},
-				{"a place's name in the surroundings", "b", "semantic place\n\"\" en\nsur", capital},
-				{"other surroundings", "a", "su", capital},
-				{"surroundings that are the language's", "a", "en\nsur", capital},
-			} {
-				if n := find(t, s, other.tenant, other.surroundings, other.question); n.Found {
-					t.Errorf("%s: got %q", other.name, n.Answer)
-				}
-			}
-			if n := find(t, s, "a", "sur", paraphrase); !n.Found {
-				t.Error("the tenant itself: a miss")
-			}
+			run(t, s)
 		})
 	}
+}
+
+// TestTenantsNeverMeet holds for memory, for a shared Redis, and for vector sets.
+func TestTenantsNeverMeet(t *testing.T) {
+	everywhere(t, func(t *testing.T, s *Semantic) {
+		keep(t, s, "a", "sur", capital, "Paris")
+		for _, other := range []struct {
+			name                   string
+			tenant                 tenbit.TenantID
+			surroundings, question string
+		}{
+			{"another tenant", "b", "sur", capital},
+			{"a name that begins alike", "ab", "sur", capital},
+			{"a name with the other's surroundings", "asur", "", capital},
+			{"the other's name in the question", "b", "sur", "a " + capital},
+			{"the other's name in the surroundings", "", "asur", capital},
+			{"an empty name", "", "sur", capital},
+			{"a place's name in the surroundings", "b", "semantic place\n\"\" en\nsur", capital},
+			{"other surroundings", "a", "su", capital},
+			{"surroundings that are the language's", "a", "en\nsur", capital},
+		} {
+			if n := find(t, s, other.tenant, other.surroundings, other.question); n.Found {
+				t.Errorf("%s: got %q", other.name, n.Answer)
+			}
+		}
+		if n := find(t, s, "a", "sur", paraphrase); !n.Found {
+			t.Error("the tenant itself: a miss")
+		}
+	})
 }
 
 // TestMisplacedEntries: what lies in Redis under another place or name than its
@@ -254,50 +259,35 @@ func TestSemanticLearns(t *testing.T) {
 // the one that takes its place, also where they come late or another edge
 // replaced it.
 func TestAnotherAnswerStartsAnew(t *testing.T) {
-	for _, tt := range []struct {
-		name  string
-		start func(t *testing.T) string
-	}{
-		{"memory", nil},
-		{"redis without vector sets", func(t *testing.T) string { return redistest.Start(t) }},
-		{"vector sets", func(t *testing.T) string { return redistest.Vectors(t).Addr() }},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			var behind Behind // nil: none
-			var v *Vectors
-			if tt.start != nil {
-				behind, v = shared(t, tt.start(t))
+	everywhere(t, func(t *testing.T, s *Semantic) {
+		keep(t, s, "a", "", capital, "Paris")
+		late := find(t, s, "a", "", paraphrase)
+		for range 300 {
+			s.Judge(t.Context(), find(t, s, "a", "", paraphrase), true, false)
+		}
+		if n := find(t, s, "a", "", paraphrase); n.Right < 0.98 {
+			t.Fatalf("after 300 right ones: got %v", n.Right)
+		}
+		keep(t, s, "a", "", capital, "Lyon")
+		for range 20 {
+			s.Judge(t.Context(), late, true, false)
+			if n := find(t, s, "a", "", paraphrase); string(n.Answer) != "Lyon" || n.Right != 0 || n.Sure {
+				t.Fatalf("another answer: got %q, right %v, sure %v; want Lyon, of which nothing is known", n.Answer, n.Right, n.Sure)
 			}
-			s, _ := newSemantic(t, behind, v, nil)
-			keep(t, s, "a", "", capital, "Paris")
-			late := find(t, s, "a", "", paraphrase)
-			for range 300 {
-				s.Judge(t.Context(), find(t, s, "a", "", paraphrase), true, false)
-			}
-			if n := find(t, s, "a", "", paraphrase); n.Right < 0.98 {
-				t.Fatalf("after 300 right ones: got %v", n.Right)
-			}
-			keep(t, s, "a", "", capital, "Lyon")
-			for range 20 {
-				s.Judge(t.Context(), late, true, false)
-				if n := find(t, s, "a", "", paraphrase); string(n.Answer) != "Lyon" || n.Right != 0 || n.Sure {
-					t.Fatalf("another answer: got %q, right %v, sure %v; want Lyon, of which nothing is known", n.Answer, n.Right, n.Sure)
-				}
-			}
-			for range 300 {
-				s.Judge(t.Context(), find(t, s, "a", "", paraphrase), true, false)
-			}
-			if n := find(t, s, "a", "", paraphrase); n.Right < 0.98 {
-				t.Errorf("after 300 right ones on the other: got %v", n.Right)
-			}
-			// Another edge stores one; this one's index knows nothing of that.
-			e := kept{place: late.asked.place, question: capital, answer: []byte("Nice")}
-			s.Values.Put(t.Context(), e.id("a"), e.encode())
-			if n := find(t, s, "a", "", paraphrase); string(n.Answer) != "Nice" || n.Right != 0 {
-				t.Errorf("another edge's answer: got %q, right %v; want Nice, of which nothing is known", n.Answer, n.Right)
-			}
-		})
-	}
+		}
+		for range 300 {
+			s.Judge(t.Context(), find(t, s, "a", "", paraphrase), true, false)
+		}
+		if n := find(t, s, "a", "", paraphrase); n.Right < 0.98 {
+			t.Errorf("after 300 right ones on the other: got %v", n.Right)
+		}
+		// Another edge stores one; this one's index knows nothing of that.
+		e := kept{place: late.asked.place, question: capital, answer: []byte("Nice")}
+		s.Values.Put(t.Context(), e.id("a"), e.encode())
+		if n := find(t, s, "a", "", paraphrase); string(n.Answer) != "Nice" || n.Right != 0 {
+			t.Errorf("another edge's answer: got %q, right %v; want Nice, of which nothing is known", n.Answer, n.Right)
+		}
+	})
 }
 
 // TestHopeless: what is never right is hardly judged any more.
