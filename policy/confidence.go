@@ -65,11 +65,12 @@ func (c Calibration) Of(t Tally) float64 {
 	return 1 / (1 + math.Exp(-z))
 }
 
-// certainty is the geometric mean of a completion's token probabilities, or
-// unknown where the model gave none.
-func certainty(c tenbit.Completion, unknown float64) float64 {
-	if c.LogProb >= 0 {
-		return unknown
+// certainty is how sure a draft without a final answer is: the geometric mean of
+// its tokens' probabilities, 0 where the model gave none or knows closed questions
+// alone.
+func (d Drafter) certainty(c tenbit.Completion) float64 {
+	if d.ClosedOnly || c.LogProb >= 0 {
+		return 0
 	}
 	return math.Exp(c.LogProb)
 }

@@ -74,14 +74,6 @@ func (d Drafter) Draft(ctx context.Context, req tenbit.Request) (Draft, error) {
 	return out, nil
 }
 
-// certainty is how sure a draft without a final answer is.
-func (d Drafter) certainty(c tenbit.Completion) float64 {
-	if d.ClosedOnly {
-		return 0
-	}
-	return certainty(c, 0)
-}
-
 // Ask is what the edge tells the far side of the draft of req: the candidates
 // where there are any, else the draft. Of JSON and tool calls the draft goes,
 // too, where the samples disagree: most of a full reply is like it then.
